@@ -8,10 +8,10 @@
 
 namespace sebring {
 
-std::string to_lower(std::string_view text);                  // ASCII only
+std::string to_lower(std::string_view text);                      // ASCII only
 bool equals_ignore_case(std::string_view a, std::string_view b);  // ASCII only
 bool starts_with_ignore_case(std::string_view text, std::string_view prefix);
-std::string_view trim(std::string_view text);                 // spaces, tabs, CR, LF
+std::string_view trim(std::string_view text);                                // spaces, tabs, CR, LF
 std::vector<std::string_view> split(std::string_view text, char separator);  // keeps empty parts; "" gives one
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 // Whole text must be a plain decimal number: no sign but '-', no spaces, no leading '+'; out of range is nullopt.

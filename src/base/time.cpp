@@ -80,9 +80,9 @@ std::string iso8601(WallMs time) {
   std::tm parts{};
   gmtime_r(&whole, &parts);
   char text[64];
-  int length = std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-                             parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                             static_cast<int>(milliseconds));
+  int length =
+      std::snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900, parts.tm_mon + 1,
+                    parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, static_cast<int>(milliseconds));
   return std::string(text, static_cast<std::size_t>(length));
 }
 

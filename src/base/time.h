@@ -1,5 +1,6 @@
 #pragma once
-// Two clocks: steady for deadlines and durations, wall for what people read. Durations and deadlines never use wall time.
+// Two clocks: steady for deadlines and durations, wall for what people read. Durations and deadlines never use wall
+// time.
 #include <chrono>
 #include <cstdint>
 #include <optional>

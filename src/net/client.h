@@ -1,0 +1,59 @@
+#pragma once
+// The asking side of HTTP/1.1, over any ByteStream.
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "net/http.h"
+#include "net/stream.h"
+
+namespace sebring::net {
+
+class WebSocket;
+
+// One connection; requests one after the other. Not for concurrent use.
+class ClientConnection {
+ public:
+  virtual ~ClientConnection() = default;
+  // Sends the head. With Content-Length that many body bytes must follow, with `Transfer-Encoding: chunked` the pieces
+  // are framed here; with neither there is no body. Host is added when it is missing.
+  virtual asio::awaitable<Result<void>> send_head(const RequestHead& head) = 0;
+  virtual asio::awaitable<Result<void>> send_body(std::string_view piece) = 0;
+  virtual asio::awaitable<Result<void>> finish_body() = 0;
+  // Skips 1xx but 101. `head_only`: the request was HEAD.
+  virtual asio::awaitable<Result<ResponseHead>> read_head(bool head_only = false) = 0;
+  // At least one byte, or 0 at the end of the body.
+  virtual asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) = 0;
+  // Whether the connection may carry another request: the last answer was read to its end and nobody said close.
+  virtual bool reusable() const = 0;
+  // After 101: the raw stream and what was already read of it.
+  virtual std::unique_ptr<ByteStream> take_stream(std::string& already_read) = 0;
+  virtual void close() = 0;
+};
+std::unique_ptr<ClientConnection> make_client_connection(std::unique_ptr<ByteStream> stream);
+
+// Keeps idle connections to one place and asks over them. A request on a reused connection that the server closed
+// before answering is sent again on a new one when its method is idempotent (GET, HEAD, PUT, DELETE).
+class Client {
+ public:
+  using Connect = std::function<asio::awaitable<Result<std::unique_ptr<ByteStream>>>()>;
+  explicit Client(Connect connect, std::size_t idle_max = 16);
+  ~Client();
+  // The whole answer, at most `body_bytes_max`. Errc::timed_out after `deadline`, Errc::unavailable when nobody
+  // answers.
+  asio::awaitable<Result<Response>> ask(std::string method, std::string target, Headers headers, std::string body,
+                                        std::chrono::milliseconds deadline, std::size_t body_bytes_max = 64 << 20);
+  // For streaming: an idle connection or a new one. Give it back only when reusable().
+  asio::awaitable<Result<std::unique_ptr<ClientConnection>>> take();
+  void give_back(std::unique_ptr<ClientConnection> connection);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+// As a client of a WebSocket server (tests, CLI).
+asio::awaitable<Result<std::unique_ptr<WebSocket>>> open_websocket(std::unique_ptr<ByteStream> stream, std::string host,
+                                                                   std::string target, Headers headers);
+
+}  // namespace sebring::net

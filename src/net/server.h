@@ -1,0 +1,41 @@
+#pragma once
+// Listens and serves HTTP/1.1 with keep-alive: one coroutine per connection.
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "net/exchange.h"
+
+namespace sebring::net {
+
+struct ServerLimits {
+  std::size_t head_bytes_max = 32 * 1024;        // 431 above; SDKs send under 2 KiB, signed URLs and cookies a few more
+  std::chrono::milliseconds head_time{20'000};   // from the first byte of a head to its end
+  std::chrono::milliseconds idle_time{300'000};  // between requests; SDK pools keep connections for minutes
+  std::size_t connections_max = 10'000;
+};
+
+// Called for each request. What it leaves unanswered is answered with 500; a body it did not read is drained (bounded).
+using Handler = std::function<asio::awaitable<void>(Exchange&)>;
+
+// Answers what never reaches a handler: a bad head (400), too long (431), a timeout (408). Makes the body.
+using HeadErrorBody = std::function<Response(int status, std::string_view why)>;
+
+class Server {
+ public:
+  virtual ~Server() = default;
+  // `address` a literal; port 0 picks one. Returns the port.
+  virtual Result<std::uint16_t> listen_tcp(const std::string& address, std::uint16_t port) = 0;
+  // Takes over a listening socket (Unix or TCP).
+  virtual Result<void> listen_fd(UniqueFd listening) = 0;
+  // Binds and listens; an old socket file is replaced.
+  virtual Result<void> listen_unix(const std::string& path, unsigned mode) = 0;
+  // Accepts no more; connections end after their current exchange, at the latest after `grace`.
+  virtual asio::awaitable<void> stop(std::chrono::milliseconds grace) = 0;
+  virtual std::size_t connections() const = 0;
+};
+
+std::unique_ptr<Server> make_server(asio::any_io_executor executor, ServerLimits limits, Handler handler,
+                                    HeadErrorBody head_error);
+
+}  // namespace sebring::net
