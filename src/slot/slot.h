@@ -1,0 +1,29 @@
+#pragma once
+// The inside half of a slot: what the toolbox process does between its start and the moment it serves a sandbox.
+// The other half, which prepares namespaces and mounts from outside, is in runtime/.
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace sebring::slot {
+
+// The slot's control socket; nothing else is inherited but /dev/null on 0-2 and what the slot protocol passes.
+inline constexpr int kControlFd = 3;
+
+struct Entered {
+  UniqueFd listening;      // Unix stream socket, bound and listening; the host connects to it
+  UniqueFd user_cgroup;    // version 1: a writable `tasks` of the users' memory cgroup, a child writes "0" to join it;
+                           // version 2: its directory, for CLONE_INTO_CGROUP. Invalid: commands stay where they are.
+  UniqueFd memory_cgroup;  // directory of the users' memory cgroup, for reading events, peak and limit; may be invalid
+  int cgroup_version = 1;
+  UniqueFd devpts;            // root directory of this sandbox's devpts instance
+  std::string configuration;  // JSON, written by control, opaque to the runner; toolbox/configuration.h reads it
+};
+
+// Runs the slot's protocol on kControlFd: joins its namespaces, prepares, waits, enters the image's root, answers,
+// drops privileges. Ends the process when the runner goes away before the slot was taken. Call first thing in main().
+Result<Entered> wait_in_slot();
+
+}  // namespace sebring::slot

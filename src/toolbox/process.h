@@ -1,0 +1,78 @@
+#pragma once
+// Starting, watching and ending the user's processes. The daemon is PID 1: whatever nobody waits for is reaped here
+// too.
+#include <sys/types.h>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace sebring::toolbox {
+
+namespace asio = boost::asio;
+
+struct StartSpec {
+  // Absolute paths tried in order as execvp(3) does; empty: argv[0] is looked up in PATH of `environment`, as the user.
+  std::vector<std::string> candidates;
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;  // "NAME=value"
+  std::string cwd;                       // entered as the user
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  int stdio[3] = {-1, -1, -1};   // borrowed until start() returns; -1 is /dev/null
+  bool controlling_tty = false;  // stdio[0] is a terminal and becomes the session's
+};
+
+// A memory limit that ended a process: what the user needs to know to act.
+struct OutOfMemory {
+  std::uint64_t limit_bytes = 0;
+  std::uint64_t peak_bytes = 0;
+};
+
+struct ExitStatus {
+  int code = 0;    // exit code, or 128 + signal
+  int signal = 0;  // 0: exited by itself
+  // Set when the memory cgroup killed something between start and end of this process, and this one died of SIGKILL.
+  std::optional<OutOfMemory> out_of_memory;
+};
+
+// One child in a session and process group of its own. Destroying it does not end it.
+class Process {
+ public:
+  virtual ~Process() = default;
+  virtual pid_t pid() const = 0;
+  // May be awaited several times and by several; completes at once when it has ended.
+  virtual asio::awaitable<ExitStatus> wait() = 0;
+  virtual std::optional<ExitStatus> ended() const = 0;
+  // To its process group. Nothing happens once it has been reaped.
+  virtual void signal_group(int signal) = 0;
+  // SIGKILL to its group, its session and all descendants, repeated until a pass finds none.
+  virtual asio::awaitable<void> kill_tree() = 0;
+};
+
+class Spawner {
+ public:
+  virtual ~Spawner() = default;
+  // Returns once the program is executed. Errors name the step (cwd, exec, ...) and carry the errno.
+  virtual asio::awaitable<Result<std::shared_ptr<Process>>> start(StartSpec spec) = 0;
+};
+
+// `user_cgroup`, `cgroup_version`: as in slot::Entered; borrowed, -1 for none. `memory_cgroup` likewise.
+std::unique_ptr<Spawner> make_spawner(asio::io_context& io, int user_cgroup, int cgroup_version, int memory_cgroup);
+
+// A pipe, both ends close-on-exec, ours non-blocking.
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+Result<Pipe> make_output_pipe();  // read_end is ours
+Result<Pipe> make_input_pipe();   // write_end is ours
+
+}  // namespace sebring::toolbox
