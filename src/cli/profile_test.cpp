@@ -41,7 +41,8 @@ TEST_CASE("profile is written for its owner only, and read back") {
 TEST_CASE("order of sources") {
   Directory home, data;
   std::ofstream(data.path + "/instance") << "abcde\n";
-  REQUIRE(write_profile(home_profile_path(home.path), {.url = "http://home/api", .key = "kh", .data_dir = data.path}, true));
+  REQUIRE(write_profile(home_profile_path(home.path), {.url = "http://home/api", .key = "kh", .data_dir = data.path},
+                        true));
   REQUIRE(write_profile(data.path + "/profile.json", {.url = "http://data/api", .key = "kd"}, false));
   struct Row {
     ProfileSources sources;
@@ -52,12 +53,17 @@ TEST_CASE("order of sources") {
       {{.data_dir = data.path, .home = home.path}, "http://data/api", "kd"},
       {{.home = home.path, .environment = {{"SEBRING_DATA_DIR", data.path}}}, "http://data/api", "kd"},
       {{.data_dir = data.path, .home = home.path, .environment = {{"DAYTONA_API_URL", "http://env/api"}}},
-       "http://data/api", "kd"},
+       "http://data/api",
+       "kd"},
       {{.home = home.path, .environment = {{"DAYTONA_API_URL", "http://env/api"}, {"DAYTONA_API_KEY", "ke"}}},
-       "http://env/api", "ke"},
+       "http://env/api",
+       "ke"},
       {{.home = home.path,
-        .environment = {{"DAYTONA_API_URL", "http://d/api"}, {"SEBRING_API_URL", "http://s"}, {"SEBRING_API_KEY", "ks"}}},
-       "http://s/api", "ks"},
+        .environment = {{"DAYTONA_API_URL", "http://d/api"},
+                        {"SEBRING_API_URL", "http://s"},
+                        {"SEBRING_API_KEY", "ks"}}},
+       "http://s/api",
+       "ks"},
       {{.url = "http://flag/", .home = home.path, .environment = {{"SEBRING_API_KEY", "ks"}}}, "http://flag/api", "ks"},
       {{.url = "http://flag/base", .home = home.path}, "http://flag/base", ""},
   };
@@ -73,7 +79,8 @@ TEST_CASE("order of sources") {
 TEST_CASE("what is no profile") {
   Directory directory;
   CHECK(read_profile(directory.path + "/none").error().code() == Errc::not_found);
-  for (std::string_view text : {"", "{", "[]", "{}", "{\"url\":1}", "{\"url\":\"\"}", "{\"url\":\"x\",\"key\":false}"}) {
+  for (std::string_view text :
+       {"", "{", "[]", "{}", "{\"url\":1}", "{\"url\":\"\"}", "{\"url\":\"x\",\"key\":false}"}) {
     CAPTURE(text);
     const std::string path = directory.path + "/p.json";
     std::ofstream(path) << text;

@@ -15,8 +15,14 @@ TEST_CASE("nothing that a stranger wrote reaches the terminal as a control seque
   struct Row {
     std::string_view text, expected;
   } rows[] = {
-      {"plain ü", "plain ü"},    {"\x1b[31mred", "?[31mred"}, {"a\nb\tc\r", "a?b?c?"},
-      {"\xc2\x9b" "31m", "?31m"}, {"\x7f", "?"},               {"bad \xff", "bad \xef\xbf\xbd"},
+      {"plain ü", "plain ü"},
+      {"\x1b[31mred", "?[31mred"},
+      {"a\nb\tc\r", "a?b?c?"},
+      {"\xc2\x9b"
+       "31m",
+       "?31m"},
+      {"\x7f", "?"},
+      {"bad \xff", "bad \xef\xbf\xbd"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.text);
@@ -24,6 +30,8 @@ TEST_CASE("nothing that a stranger wrote reaches the terminal as a control seque
   }
 }
 
-TEST_CASE("fields") { CHECK(render_fields({{"id", "1"}, {"state", ""}, {"x", "2"}}) == "id:     1\nstate:\nx:      2\n"); }
+TEST_CASE("fields") {
+  CHECK(render_fields({{"id", "1"}, {"state", ""}, {"x", "2"}}) == "id:     1\nstate:\nx:      2\n");
+}
 
 }  // namespace sebring::cli

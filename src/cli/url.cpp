@@ -5,7 +5,9 @@
 namespace sebring::cli {
 
 Result<Url> parse_url(std::string_view text) {
-  auto bad = [&] { return fail(Errc::invalid_argument, "\"" + std::string(text) + "\" is no http:// or https:// URL"); };
+  auto bad = [&] {
+    return fail(Errc::invalid_argument, "\"" + std::string(text) + "\" is no http:// or https:// URL");
+  };
   Url out;
   std::string_view rest = text;
   if (starts_with_ignore_case(rest, "http://")) {
