@@ -172,6 +172,12 @@ class Server:
                     return int(pid)
         return None
 
+    def instance(self):
+        return (self.data / "instance").read_text().strip()
+
+    def run_dir(self):
+        return pathlib.Path("/run/sebring") / self.instance()
+
     def wait_serving(self, timeout=20):
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
