@@ -68,7 +68,8 @@ std::optional<SdkVersion> sdk_version(const net::Exchange& exchange) {
   if (auto header = exchange.request().headers.find("X-Daytona-SDK-Version")) return parse_sdk_version(*header);
   constexpr std::string_view kPrefix = "X-Daytona-SDK-Version~";
   for (const std::string& offered : exchange.offered_subprotocols()) {
-    if (starts_with_ignore_case(offered, kPrefix)) return parse_sdk_version(std::string_view(offered).substr(kPrefix.size()));
+    if (starts_with_ignore_case(offered, kPrefix))
+      return parse_sdk_version(std::string_view(offered).substr(kPrefix.size()));
   }
   return std::nullopt;
 }

@@ -47,7 +47,7 @@ UniqueFd open_on_root_mount(const char* path) {
 
 std::string read_image_file(const char* path, std::size_t bytes_max) {
   UniqueFd file = open_on_root_mount(path);
-  struct stat status {};
+  struct stat status{};
   if (!file || ::fstat(file.get(), &status) < 0 || !S_ISREG(status.st_mode)) return {};
   std::string text(std::min<std::size_t>(bytes_max, static_cast<std::size_t>(status.st_size)), '\0');
   std::size_t done = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// Users, groups and shells of the image, read from its files as data: no resolver, no NSS, bounded, and never a file that
-// is not a plain one. What an image lacks is no error.
+// Users, groups and shells of the image, read from its files as data: no resolver, no NSS, bounded, and never a file
+// that is not a plain one. What an image lacks is no error.
 #include <optional>
 #include <string>
 #include <string_view>
@@ -37,8 +37,8 @@ struct AccountFiles {
 };
 AccountFiles read_account_files();
 
-// `user` as an image names it: "", "name", "uid", "name:group", "uid:gid". An empty one is root. A name without an entry is
-// Errc::not_found; a number without one is a user all the same.
+// `user` as an image names it: "", "name", "uid", "name:group", "uid:gid". An empty one is root. A name without an
+// entry is Errc::not_found; a number without one is a user all the same.
 Result<Identity> find_identity(std::string_view user, const AccountFiles& files);
 // Name or number to number; nullopt for a name that is not there.
 std::optional<uid_t> find_uid(std::string_view owner, std::string_view passwd);

@@ -35,8 +35,8 @@ __attribute__((always_inline)) inline long raw_syscall(long number, long a = 0, 
 #endif
 }
 
-// clone3 with a stack of its own for the child, which calls `entry(argument)` and must never return. The child's pid, or
-// -errno. ENOSYS where it is filtered.
+// clone3 with a stack of its own for the child, which calls `entry(argument)` and must never return. The child's pid,
+// or -errno. ENOSYS where it is filtered.
 long raw_clone3(clone_args* arguments, void (*entry)(void*), void* argument);
 
 }  // namespace sebring::toolbox

@@ -44,7 +44,7 @@ Environment make_environment(const Configuration& configuration, const Identity&
 std::string make_log_dir(const Configuration& configuration, const Identity& user) {
   std::string directory = configuration.log_dir;
   if (directory.empty()) {
-    struct stat status {};
+    struct stat status{};
     const bool has_var = ::lstat("/var/lib", &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == 0;
     const std::string parent = has_var ? "/var/lib/sebring" : "/.sebring";
     if (::mkdir(parent.c_str(), 0755) < 0 && errno != EEXIST) return {};
@@ -135,8 +135,7 @@ Result<void> serve(ServeOptions options) {
   ::umask(022);
 
   asio::io_context io(1);
-  auto spawner =
-      make_spawner(io, options.user_cgroup.get(), options.cgroup_version, options.memory_cgroup.get());
+  auto spawner = make_spawner(io, options.user_cgroup.get(), options.cgroup_version, options.memory_cgroup.get());
   Context context{.io = io,
                   .spawner = *spawner,
                   .user = user,

@@ -19,7 +19,8 @@ namespace sebring::toolbox {
 namespace {
 
 constexpr std::size_t kGuardBytes = 4096;
-constexpr std::size_t kStackBytes = kGuardBytes + 32 * 1024;  // the child needs less than 2 KiB; pages untouched cost nothing
+constexpr std::size_t kStackBytes =
+    kGuardBytes + 32 * 1024;  // the child needs less than 2 KiB; pages untouched cost nothing
 constexpr int kLastSignal = 64;
 constexpr const char* kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -61,8 +62,8 @@ SB_CHILD void reset_signals() {
   }
 }
 
-// Moves the descriptors out of 0..2 first, so that none is overwritten before it is copied. Everything else is closed by
-// the exec (not before it: the executable itself and the status pipe are among them).
+// Moves the descriptors out of 0..2 first, so that none is overwritten before it is copied. Everything else is closed
+// by the exec (not before it: the executable itself and the status pipe are among them).
 SB_CHILD long set_stdio(const int* wanted) {
   long moved[3];
   for (int i = 0; i < 3; ++i) {
@@ -163,7 +164,8 @@ SB_CHILD void Launch::child() const {
   reset_signals();
   if (cgroup_.tasks >= 0) {
     char zero = '0';
-    if (long r = raw_syscall(SYS_write, cgroup_.tasks, word(&zero), 1); r < 0) fail_child(status_, SpawnStep::cgroup, r);
+    if (long r = raw_syscall(SYS_write, cgroup_.tasks, word(&zero), 1); r < 0)
+      fail_child(status_, SpawnStep::cgroup, r);
   }
   if (long r = raw_syscall(SYS_setsid); r < 0) fail_child(status_, SpawnStep::session, r);
   if (spec_.controlling_tty) {

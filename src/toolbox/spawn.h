@@ -1,6 +1,7 @@
 #pragma once
 // The system calls between "start this" and the program's first instruction. The child shares the daemon's memory until
-// it executes, without the daemon waiting for it: everything it needs lies in a Launch, which must stay until finished().
+// it executes, without the daemon waiting for it: everything it needs lies in a Launch, which must stay until
+// finished().
 #include <sys/types.h>
 
 #include <atomic>
@@ -36,7 +37,8 @@ class Launch {
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
 
-  // Clones. Returns the pid, or -errno. `status` is the writing end of the status pipe; it may be closed here afterwards.
+  // Clones. Returns the pid, or -errno. `status` is the writing end of the status pipe; it may be closed here
+  // afterwards.
   pid_t clone_child(int status);
   // True once the child no longer uses this memory: it has executed or ended.
   bool finished() const { return child_tid_.load(std::memory_order_acquire) == 0; }
