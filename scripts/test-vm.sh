@@ -29,7 +29,7 @@ version=${kernel#linux-image-}
 if [ ! -d "$cache/$version/lib/modules" ]; then
   say "fetching $kernel"
   rm -rf "$cache/$version.part" && mkdir -p "$cache/$version.part"
-  (cd "$work" && apt-get -q download "$kernel" >/dev/null && dpkg-deb -x ./*.deb "$cache/$version.part" && rm -f ./*.deb)
+  (cd "$work" && apt-get -q -o APT::Sandbox::User=root download "$kernel" >/dev/null && dpkg-deb -x ./*.deb "$cache/$version.part" && rm -f ./*.deb)
   depmod -b "$cache/$version.part" "$version"
   mv "$cache/$version.part" "$cache/$version"
 fi
@@ -40,8 +40,8 @@ packages=btrfs-progs,nftables,iproute2,e2fsprogs,zstd,kmod,procps,curl,python3-m
 base="$cache/base-$(echo "$packages $version 2" | sha256sum | cut -c1-16)"
 if [ ! -f "$base.tar" ]; then
   say "bootstrapping the guest's root"
-  mmdebstrap --quiet --variant=minbase --include="$packages" bookworm "$base.tar.part"
-  mv "$base.tar.part" "$base.tar"
+  mmdebstrap --quiet --variant=minbase --include="$packages" bookworm "$base.part.tar"
+  mv "$base.part.tar" "$base.tar"
 fi
 say "making the disk"
 mkdir -p "$work/root" && tar -xf "$base.tar" -C "$work/root" --exclude='./dev/*'
