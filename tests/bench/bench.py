@@ -385,7 +385,7 @@ def main():
              "forks": lambda s: forks(s, 5 * scale), "sdks": lambda s: sdks(s, 25 * scale), "peers": lambda s: peers(s, 12 * scale)}
     wanted = [p for p in arguments.only.split(",") if p] or list(parts)
     print(f"load {os.getloadavg()}, {os.cpu_count()} cpus, kernel {os.uname().release}; milliseconds unless said")
-    with Server({"slots": 64, "max-sandboxes": 100000, "total-cpu": 100000, "total-memory": 100000, "total-disk": 1000000}) as server:
+    with Server({"slots": 64}) as server:
         time.sleep(3)
         for name in wanted:
             try:
