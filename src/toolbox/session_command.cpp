@@ -1,0 +1,43 @@
+#include "toolbox/session.h"
+
+namespace sebring::toolbox {
+
+void Command::finish(int exit_code) {
+  if (exit_code_) return;
+  log_->end_lines();
+  exit_code_ = exit_code;
+  finished_at_ = Steady::now();
+  log_->grown().notify();
+}
+
+void Command::end_output() {
+  if (output_ended_) return;
+  log_->finish();
+  output_ended_ = true;
+  log_->grown().notify();
+}
+
+void Command::give_up(const std::string& why) {
+  if (exit_code_) return;
+  never_ran_ = true;
+  log_->add(OutputStream::err, "[" + why + "]\n");
+  finish(1);
+  end_output();
+}
+
+Result<std::shared_ptr<Command>> Session::find(std::string_view command_id) const {
+  // The latest first: that is the one asked for.
+  for (auto it = commands_.rbegin(); it != commands_.rend(); ++it) {
+    if ((*it)->id() == command_id) return *it;
+  }
+  return fail(Errc::not_found, "command not found");
+}
+
+std::vector<std::string> environment_list(const Environment& environment) {
+  std::vector<std::string> list;
+  list.reserve(environment.size());
+  for (const auto& [name, value] : environment) list.push_back(name + "=" + value);
+  return list;
+}
+
+}  // namespace sebring::toolbox
