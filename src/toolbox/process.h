@@ -20,6 +20,8 @@ namespace asio = boost::asio;
 struct StartSpec {
   // Absolute paths tried in order as execvp(3) does; empty: argv[0] is looked up in PATH of `environment`, as the user.
   std::vector<std::string> candidates;
+  // Instead of candidates: an executable (no script) that is open here, borrowed until start() returns. -1: none.
+  int executable = -1;
   std::vector<std::string> argv;
   std::vector<std::string> environment;  // "NAME=value"
   std::string cwd;                       // entered as the user
