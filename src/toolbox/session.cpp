@@ -9,7 +9,8 @@
 
 #include "base/random.h"
 #include "toolbox/as_user.h"
-#include "toolbox/identity.h"
+#include "toolbox/configuration.h"
+#include "toolbox/shell.h"
 
 namespace sebring::toolbox {
 namespace {
@@ -28,14 +29,14 @@ asio::awaitable<Result<std::shared_ptr<ShellSession>>> ShellSession::start(Conte
                                                                            std::shared_ptr<LogDisk> disk,
                                                                            std::string id, std::string cwd) {
   auto session = std::make_shared<ShellSession>(context, std::move(disk), std::move(id));
-  session->shell_ =
-      choose_session_shell(parse_shells(read_image_file("/etc/shells")), context.user.shell, is_executable);
+  session->shell_ = choose_session_shell(shell_candidates(context), is_executable);
+  SB_CO_TRY(auto environment, environment_of(context));
   SB_CO_TRY(session->pipes_, OutputPipes::make(context.io, context.log_dir, context.user));
   SB_CO_TRY(Pipe input, make_input_pipe());
   SB_CO_TRY(Pipe reports, make_output_pipe());
   StartSpec spec{.candidates = {session->shell_},
                  .argv = {session->shell_},
-                 .environment = environment_list(context.environment),
+                 .environment = std::move(environment),
                  .cwd = std::move(cwd),
                  .uid = context.user.uid,
                  .gid = context.user.gid,
@@ -109,7 +110,7 @@ Result<void> ShellSession::start_job(Job& job) {
   if (job.asynchronous) {
     SB_TRY(Fifo fifo, Fifo::make(context_.log_dir, context_.user, Fifo::Our::write));
     job.input = std::make_shared<InputQueue>(context_.io, std::move(fifo.fd()));
-    job.input_fifo.emplace(std::move(fifo));
+    job.input_fifo = std::make_unique<Fifo>(std::move(fifo));
     input = job.input_fifo->path();
     SB_CHECK(job.input->add(job.early_input));
   }

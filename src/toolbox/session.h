@@ -88,7 +88,7 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
     bool echo_input = true;
     std::string report_id;
     std::string early_input;             // sent before its turn
-    std::optional<Fifo> input_fifo;
+    std::unique_ptr<Fifo> input_fifo;
     std::shared_ptr<InputQueue> input;
     std::string file;                    // a long command's text
   };
@@ -135,8 +135,5 @@ class EntrypointSession final : public Session, public std::enable_shared_from_t
   Context& context_;
   int open_outputs_ = 2;
 };
-
-// "NAME=value" as a process gets it.
-std::vector<std::string> environment_list(const Environment& environment);
 
 }  // namespace sebring::toolbox

@@ -33,11 +33,4 @@ Result<std::shared_ptr<Command>> Session::find(std::string_view command_id) cons
   return fail(Errc::not_found, "command not found");
 }
 
-std::vector<std::string> environment_list(const Environment& environment) {
-  std::vector<std::string> list;
-  list.reserve(environment.size());
-  for (const auto& [name, value] : environment) list.push_back(name + "=" + value);
-  return list;
-}
-
 }  // namespace sebring::toolbox

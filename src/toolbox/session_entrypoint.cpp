@@ -4,6 +4,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/text.h"
+#include "toolbox/configuration.h"
 #include "toolbox/session.h"
 
 namespace sebring::toolbox {
@@ -31,8 +32,9 @@ Result<void> EntrypointSession::send_input(Command&, std::string) {
 asio::awaitable<Result<std::shared_ptr<Process>>> EntrypointSession::start_process(UniqueFd& out, UniqueFd& err) {
   SB_CO_TRY(Pipe out_pipe, make_output_pipe());
   SB_CO_TRY(Pipe err_pipe, make_output_pipe());
+  SB_CO_TRY(auto environment, environment_of(context_));
   StartSpec spec{.argv = context_.entrypoint,
-                 .environment = environment_list(context_.environment),
+                 .environment = std::move(environment),
                  .cwd = context_.work_dir,
                  .uid = context_.user.uid,
                  .gid = context_.user.gid,

@@ -69,10 +69,10 @@ asio::awaitable<Result<void>> send_until_end(net::WebSocket& socket, Command& co
 
 }  // namespace
 
-asio::awaitable<void> send_log(std::shared_ptr<net::WebSocket> socket, std::shared_ptr<Command> command, LogFormat format,
+asio::awaitable<void> send_log(asio::io_context& io, std::shared_ptr<net::WebSocket> socket, std::shared_ptr<Command> command, LogFormat format,
                                bool follow) {
   auto gone = std::make_shared<bool>(false);
-  asio::co_spawn(co_await asio::this_coro::executor, watch_client(socket, command, gone), asio::detached);
+  in_background(io, watch_client(socket, command, gone), "log follower");
   auto sent = co_await send_until_end(*socket, *command, format, follow, *gone);
   if (*gone) {
     socket->abort();

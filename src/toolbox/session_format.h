@@ -48,7 +48,7 @@ void append_command(std::string& out, const Command& command);
 std::string session_json(const Session& session);
 
 // Sends the log over the WebSocket from its begin: as it is now, or with `follow` until the command has ended. Then closes.
-asio::awaitable<void> send_log(std::shared_ptr<net::WebSocket> socket, std::shared_ptr<Command> command, LogFormat format,
+asio::awaitable<void> send_log(asio::io_context& io, std::shared_ptr<net::WebSocket> socket, std::shared_ptr<Command> command, LogFormat format,
                                bool follow);
 
 }  // namespace sebring::toolbox

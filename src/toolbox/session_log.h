@@ -27,6 +27,9 @@ class LogDisk : public std::enable_shared_from_this<LogDisk> {
   // `directory` is made when it is missing.
   LogDisk(std::string directory, uid_t uid, gid_t gid) : directory_(std::move(directory)), uid_(uid), gid_(gid) {}
 
+  // Files of an earlier daemon; before anything else is made there.
+  void remove_leftovers();
+
   class File {
    public:
     File(std::shared_ptr<LogDisk> disk, std::string path, UniqueFd fd)

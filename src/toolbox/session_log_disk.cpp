@@ -1,6 +1,7 @@
 // Files of session logs. All of it happens on the disk's thread, with the rights of the sandbox's user, in a directory
 // that the user can change: names are random and opened without following links, and a file that is not the one that we
 // made is not read.
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,6 +33,17 @@ Result<UniqueFd> LogDisk::open_directory() {
   }
   if (!directory) return fail_errno(errno, "open directory of session logs");
   return directory;
+}
+
+void LogDisk::remove_leftovers() {
+  AsUser user(uid_, gid_);
+  auto directory = open_directory();
+  if (!directory) return;
+  DIR* entries = ::fdopendir(directory->get());
+  if (entries == nullptr) return;
+  directory->release();
+  while (const dirent* entry = ::readdir(entries)) ::unlinkat(::dirfd(entries), entry->d_name, 0);
+  ::closedir(entries);
 }
 
 LogDisk::File::~File() {

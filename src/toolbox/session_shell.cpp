@@ -55,16 +55,13 @@ std::optional<int> ReportReader::add(std::string_view bytes, std::string_view re
   return std::nullopt;
 }
 
-std::string choose_session_shell(const std::vector<std::string>& shells, const std::string& user_shell,
+std::string choose_session_shell(const std::vector<std::string>& candidates,
                                  const std::function<bool(const std::string&)>& usable) {
   constexpr std::array<std::string_view, 7> kSpoken = {"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"};
-  for (std::string_view wanted : {"zsh", "bash"}) {
-    for (const std::string& shell : shells) {
-      if (base_name(shell) == wanted && usable(shell)) return shell;
-    }
+  for (const std::string& shell : candidates) {
+    const bool spoken = std::find(kSpoken.begin(), kSpoken.end(), base_name(shell)) != kSpoken.end();
+    if (spoken && usable(shell)) return shell;
   }
-  const bool spoken = std::find(kSpoken.begin(), kSpoken.end(), base_name(user_shell)) != kSpoken.end();
-  if (spoken && usable(user_shell)) return user_shell;
   return "/bin/sh";
 }
 

@@ -35,9 +35,8 @@ class ReportReader {
   std::string seen_;
 };
 
-// The shell for sessions: first zsh, then bash of /etc/shells, then the user's own, then /bin/sh; only what `usable` says is
-// there, and only shells whose dialect we speak.
-std::string choose_session_shell(const std::vector<std::string>& shells, const std::string& user_shell,
+// The first of `candidates` whose dialect we speak and that `usable` says is there; /bin/sh without one.
+std::string choose_session_shell(const std::vector<std::string>& candidates,
                                  const std::function<bool(const std::string&)>& usable);
 
 }  // namespace sebring::toolbox
