@@ -21,7 +21,8 @@ class BlockingThread {
     std::optional<decltype(work())> result;
     co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
         [this, &result, &work](auto handler) {
-          auto executor = asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
+          auto executor =
+              asio::prefer(asio::get_associated_executor(handler), asio::execution::outstanding_work.tracked);
           asio::post(pool(), [&result, &work, executor, handler = std::move(handler)]() mutable {
             result.emplace(work());
             asio::post(executor, std::move(handler));

@@ -12,8 +12,8 @@ net::asio::awaitable<Result<boost::json::object>> read_object(net::Exchange& exc
 // Tags what ObjectReader::finish() found.
 Result<void> invalid_body(Result<void> found);
 
-// Accepts an upgrade. Of the offered subprotocols that with the client's version is selected, as clients expect that offer
-// one; `preferred` goes before it.
+// Accepts an upgrade. Of the offered subprotocols that with the client's version is selected, as clients expect that
+// offer one; `preferred` goes before it.
 net::asio::awaitable<Result<std::shared_ptr<net::WebSocket>>> accept_client(net::Exchange& exchange,
                                                                             std::size_t message_bytes_max = 1 << 20,
                                                                             std::string preferred = "");

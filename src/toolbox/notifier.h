@@ -31,8 +31,8 @@ class Notifier {
   std::vector<asio::steady_timer*> waiting_;
 };
 
-// Runs `task` beside everything else. What it throws is a broken assumption: it is reported on the daemon's stderr, and the
-// daemon goes on.
+// Runs `task` beside everything else. What it throws is a broken assumption: it is reported on the daemon's stderr, and
+// the daemon goes on.
 void in_background(asio::io_context& io, asio::awaitable<void> task, const char* what);
 
 }  // namespace sebring::toolbox

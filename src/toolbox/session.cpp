@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -21,6 +22,30 @@ constexpr std::size_t kInlineCommandMax = 4 * 1024;
 // Looks for members of a group that outlive their shell: nothing tells us when the last one goes.
 constexpr std::chrono::milliseconds kGroupLook{10};
 
+// The user may have removed the directory. Its parent is root's, so nothing of the user's is followed.
+Result<void> make_log_directory(const Context& context) {
+  if (::mkdir(context.log_dir.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno(errno, "make " + context.log_dir);
+  UniqueFd directory(::open(context.log_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) return fail_errno(errno, "open " + context.log_dir);
+  if (::geteuid() == 0 && ::fchown(directory.get(), context.user.uid, context.user.gid) != 0) {
+    return fail_errno(errno, "own " + context.log_dir);
+  }
+  return {};
+}
+
+Result<std::shared_ptr<OutputPipes>> make_pipes(const Context& context) {
+  auto pipes = OutputPipes::make(context.io, context.log_dir, context.user);
+  if (!pipes && pipes.error().os_errno() == ENOENT) {
+    SB_CHECK(make_log_directory(context));
+    pipes = OutputPipes::make(context.io, context.log_dir, context.user);
+  }
+  // Whatever it is, the client asked for nothing that is missing or forbidden.
+  if (!pipes && pipes.error().code() != Errc::exhausted)
+    return fail(std::move(pipes.error()).with_code(Errc::internal));
+  return pipes;
+}
+
 bool is_executable(const std::string& path) { return !path.empty() && ::access(path.c_str(), X_OK) == 0; }
 
 }  // namespace
@@ -31,7 +56,7 @@ asio::awaitable<Result<std::shared_ptr<ShellSession>>> ShellSession::start(Conte
   auto session = std::make_shared<ShellSession>(context, std::move(disk), std::move(id));
   session->shell_ = choose_session_shell(shell_candidates(context), is_executable);
   SB_CO_TRY(auto environment, environment_of(context));
-  SB_CO_TRY(session->pipes_, OutputPipes::make(context.io, context.log_dir, context.user));
+  SB_CO_TRY(session->pipes_, make_pipes(context));
   SB_CO_TRY(Pipe input, make_input_pipe());
   SB_CO_TRY(Pipe reports, make_output_pipe());
   StartSpec spec{.candidates = {session->shell_},
@@ -96,7 +121,7 @@ void ShellSession::start_next() {
     if (started) return;
     auto command = running_->command;
     running_.reset();
-    command->give_up("this command could not be started: " + started.error().message());
+    command->give_up(std::move(started.error()).while_doing("this command could not be started"));
   }
 }
 
@@ -104,7 +129,7 @@ Result<void> ShellSession::start_job(Job& job) {
   if (!pipes_ || !pipes_->in_place()) {
     if (pipes_) pipes_->close();
     pipes_.reset();
-    SB_TRY(pipes_, OutputPipes::make(context_.io, context_.log_dir, context_.user));
+    SB_TRY(pipes_, make_pipes(context_));
   }
   std::string input = "/dev/null";
   if (job.asynchronous) {
@@ -222,17 +247,18 @@ asio::awaitable<void> ShellSession::watch_shell(std::shared_ptr<ShellSession> se
   self->ended_ = true;
   if (self->running_) {
     if (status.out_of_memory) {
-      self->running_->command->log().add(
-          OutputStream::err, "[the sandbox ran out of memory (limit " +
-                                 std::to_string(status.out_of_memory->limit_bytes >> 20) +
-                                 " MiB) and the session's shell was killed]\n");
+      self->running_->command->log().add(OutputStream::err,
+                                         "[the sandbox ran out of memory (limit " +
+                                             std::to_string(status.out_of_memory->limit_bytes >> 20) +
+                                             " MiB) and the session's shell was killed]\n");
     }
     self->finish_job(status.code);
   }
   while (!self->waiting_.empty()) {
     auto command = self->waiting_.front().command;
     self->waiting_.pop_front();
-    command->give_up("the session's shell ended before this command could run");
+    command->give_up(
+        Error(Errc::gone, "the session's shell ended before this command could run").tagged("SESSION_ENDED"));
   }
   if (self->pipes_) self->pipes_->close();
   self->pipes_.reset();

@@ -14,9 +14,9 @@
 
 namespace sebring::toolbox {
 
-inline constexpr std::size_t kWaitingCommandsMax = 1000;   // of one session
+inline constexpr std::size_t kWaitingCommandsMax = 1000;      // of one session
 inline constexpr std::size_t kFinishedCommandsKept = 10'000;  // of one session; the oldest are forgotten
-inline constexpr std::chrono::seconds kSessionGrace{5};    // between SIGTERM and SIGKILL
+inline constexpr std::chrono::seconds kSessionGrace{5};       // between SIGTERM and SIGKILL
 
 class Command {
  public:
@@ -32,12 +32,12 @@ class Command {
   Steady::time_point finished_at() const { return finished_at_; }
   // Nothing more will come: finished, and nothing that it left behind holds its output.
   bool output_ended() const { return output_ended_; }
-  // The session ended before its turn came.
-  bool never_ran() const { return never_ran_; }
+  // Why it never ran; it has an exit code all the same, for those who did not wait.
+  const std::optional<Error>& failure() const { return failure_; }
 
   void finish(int exit_code);
   void end_output();
-  void give_up(const std::string& why);
+  void give_up(Error why);
 
  private:
   std::string id_;
@@ -46,7 +46,7 @@ class Command {
   std::optional<int> exit_code_;
   Steady::time_point finished_at_;
   bool output_ended_ = false;
-  bool never_ran_ = false;
+  std::optional<Error> failure_;
 };
 
 class Session {
@@ -87,10 +87,10 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
     bool asynchronous = false;
     bool echo_input = true;
     std::string report_id;
-    std::string early_input;             // sent before its turn
+    std::string early_input;  // sent before its turn
     std::unique_ptr<Fifo> input_fifo;
     std::shared_ptr<InputQueue> input;
-    std::string file;                    // a long command's text
+    std::string file;  // a long command's text
   };
   static asio::awaitable<void> read_reports(std::shared_ptr<ShellSession> self);
   static asio::awaitable<void> watch_shell(std::shared_ptr<ShellSession> self);

@@ -17,10 +17,10 @@ void Command::end_output() {
   log_->grown().notify();
 }
 
-void Command::give_up(const std::string& why) {
+void Command::give_up(Error why) {
   if (exit_code_) return;
-  never_ran_ = true;
-  log_->add(OutputStream::err, "[" + why + "]\n");
+  log_->add(OutputStream::err, "[" + why.message() + "]\n");
+  failure_ = std::move(why);
   finish(1);
   end_output();
 }

@@ -19,8 +19,8 @@ constexpr std::chrono::milliseconds kOutputWait{100};
 
 EntrypointSession::EntrypointSession(Context& context, std::shared_ptr<LogDisk> disk)
     : Session(std::string(kId)), context_(context) {
-  commands_.push_back(std::make_shared<Command>(context.io, std::move(disk), std::string(kCommandId),
-                                                join(context.entrypoint, " ")));
+  commands_.push_back(
+      std::make_shared<Command>(context.io, std::move(disk), std::string(kCommandId), join(context.entrypoint, " ")));
 }
 
 void EntrypointSession::start() { in_background(context_.io, run(shared_from_this()), "entrypoint"); }
@@ -66,7 +66,8 @@ asio::awaitable<void> EntrypointSession::run(std::shared_ptr<EntrypointSession> 
   }
   // What it wrote is in the pipes; the readers are done at once unless it left something behind.
   const auto deadline = Steady::now() + kOutputWait;
-  while (self->open_outputs_ > 0 && co_await command->log().grown().changed(command->log().grown().version(), deadline)) {
+  while (self->open_outputs_ > 0 &&
+         co_await command->log().grown().changed(command->log().grown().version(), deadline)) {
   }
   command->finish(status.code);
 }

@@ -52,7 +52,8 @@ asio::awaitable<Result<void>> send_until_end(net::WebSocket& socket, Command& co
   SessionLog& log = command.log();
   while (!gone) {
     const std::uint64_t seen = log.grown().version();
-    const bool over = command.exit_code() && (command.output_ended() || Steady::now() >= command.finished_at() + kLateOutput);
+    const bool over =
+        command.exit_code() && (command.output_ended() || Steady::now() >= command.finished_at() + kLateOutput);
     if (offset < log.size()) {
       SB_CO_TRY(std::string piece, co_await log.read(offset, kFrameBytes));
       offset += piece.size();
@@ -60,8 +61,7 @@ asio::awaitable<Result<void>> send_until_end(net::WebSocket& socket, Command& co
       continue;
     }
     if (!follow || over) break;
-    const auto deadline =
-        command.exit_code() ? command.finished_at() + kLateOutput : Steady::time_point::max();
+    const auto deadline = command.exit_code() ? command.finished_at() + kLateOutput : Steady::time_point::max();
     co_await log.grown().changed(seen, deadline);
   }
   co_return co_await send_piece(socket, format, renderer.finish());
@@ -69,8 +69,8 @@ asio::awaitable<Result<void>> send_until_end(net::WebSocket& socket, Command& co
 
 }  // namespace
 
-asio::awaitable<void> send_log(asio::io_context& io, std::shared_ptr<net::WebSocket> socket, std::shared_ptr<Command> command, LogFormat format,
-                               bool follow) {
+asio::awaitable<void> send_log(asio::io_context& io, std::shared_ptr<net::WebSocket> socket,
+                               std::shared_ptr<Command> command, LogFormat format, bool follow) {
   auto gone = std::make_shared<bool>(false);
   in_background(io, watch_client(socket, command, gone), "log follower");
   auto sent = co_await send_until_end(*socket, *command, format, follow, *gone);

@@ -15,8 +15,8 @@ enum class LogFormat {
   split,   // JSON with output, stdout and stderr
 };
 
-// `split_header`: X-Daytona-Split-Output: true. Versions before 0.27.0, or none without the header: plain. Before 0.167.0,
-// or none with the header: marked. Others, and "dev": split.
+// `split_header`: X-Daytona-Split-Output: true. Versions before 0.27.0, or none without the header: plain. Before
+// 0.167.0, or none with the header: marked. Others, and "dev": split.
 LogFormat log_format(std::optional<SdkVersion> version, bool split_header);
 LogFormat log_format(const net::Exchange& exchange);
 
@@ -47,8 +47,9 @@ void append_command(std::string& out, const Command& command);
 // {"sessionId","commands"}
 std::string session_json(const Session& session);
 
-// Sends the log over the WebSocket from its begin: as it is now, or with `follow` until the command has ended. Then closes.
-asio::awaitable<void> send_log(asio::io_context& io, std::shared_ptr<net::WebSocket> socket, std::shared_ptr<Command> command, LogFormat format,
-                               bool follow);
+// Sends the log over the WebSocket from its begin: as it is now, or with `follow` until the command has ended. Then
+// closes.
+asio::awaitable<void> send_log(asio::io_context& io, std::shared_ptr<net::WebSocket> socket,
+                               std::shared_ptr<Command> command, LogFormat format, bool follow);
 
 }  // namespace sebring::toolbox

@@ -1,8 +1,8 @@
 #pragma once
 // The log of one command: marked lines in order of arrival (session_marker.h), readable while it grows.
 //
-// Limits, visible to the user as a line in the log where they were reached; the command goes on, what follows is dropped:
-// one log kLogBytesMax, all logs of the sandbox together kAllLogsBytesMax, and the sandbox's own disk.
+// Limits, visible to the user as a line in the log where they were reached; the command goes on, what follows is
+// dropped: one log kLogBytesMax, all logs of the sandbox together kAllLogsBytesMax, and the sandbox's own disk.
 #include <memory>
 #include <string>
 #include <string_view>
@@ -15,10 +15,10 @@
 
 namespace sebring::toolbox {
 
-inline constexpr std::uint64_t kLogBytesMax = 256ull << 20;       // more than any command prints for someone to read
-inline constexpr std::uint64_t kAllLogsBytesMax = 2ull << 30;     // a fifth of the smallest usual disk
-inline constexpr std::size_t kLogMemoryMax = 16 * 1024;           // of one log; longer ones go to a file
-inline constexpr std::size_t kFinishedMemoryMax = 4 << 20;        // of all finished logs without a file
+inline constexpr std::uint64_t kLogBytesMax = 256ull << 20;    // more than any command prints for someone to read
+inline constexpr std::uint64_t kAllLogsBytesMax = 2ull << 30;  // a fifth of the smallest usual disk
+inline constexpr std::size_t kLogMemoryMax = 16 * 1024;        // of one log; longer ones go to a file
+inline constexpr std::size_t kFinishedMemoryMax = 4 << 20;     // of all finished logs without a file
 
 // Where logs that are too long for memory go: files of the sandbox's user below Context::log_dir, written and read on a
 // thread. Made at the first need; shared by all logs and outlived by none.
@@ -59,7 +59,7 @@ class LogDisk : public std::enable_shared_from_this<LogDisk> {
   uid_t uid_;
   gid_t gid_;
   BlockingThread thread_;
-  std::uint64_t bytes_used_ = 0;       // of all logs, in memory and on disk
+  std::uint64_t bytes_used_ = 0;  // of all logs, in memory and on disk
   std::size_t finished_in_memory_ = 0;
 };
 

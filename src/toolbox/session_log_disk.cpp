@@ -61,7 +61,7 @@ asio::awaitable<Result<std::shared_ptr<LogDisk::File>>> LogDisk::create() {
     const std::string name = random_hex(12) + ".log";
     UniqueFd fd(
         ::openat(directory.get(), name.c_str(), O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
-    struct stat info {};
+    struct stat info{};
     if (!fd || ::fstat(fd.get(), &info) != 0) return fail_errno(errno, "create session log");
     auto file = std::make_shared<File>(self, self->directory_ + "/" + name, std::move(fd));
     file->device_ = info.st_dev;
@@ -76,7 +76,7 @@ asio::awaitable<Result<void>> LogDisk::append(std::shared_ptr<File> file, const 
     AsUser user(self->uid_, self->gid_);
     if (!file->fd_) {  // late output after finish()
       file->fd_.reset(::open(file->path_.c_str(), O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-      struct stat info {};
+      struct stat info{};
       if (!file->fd_ || ::fstat(file->fd_.get(), &info) != 0) return fail_errno(errno, "open session log");
       if (info.st_dev != file->device_ || info.st_ino != file->inode_) {
         return fail(Errc::gone, "session log was replaced by another file");
@@ -95,7 +95,7 @@ asio::awaitable<Result<std::string>> LogDisk::read(std::shared_ptr<File> file, s
     int fd = file->fd_.get();
     if (fd < 0) {
       opened.reset(::open(file->path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
-      struct stat info {};
+      struct stat info{};
       if (!opened || ::fstat(opened.get(), &info) != 0) return fail_errno(errno, "open session log");
       if (info.st_dev != file->device_ || info.st_ino != file->inode_) {
         return fail(Errc::gone, "session log was replaced by another file");

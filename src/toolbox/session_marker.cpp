@@ -58,9 +58,7 @@ void LineMarker::finish(std::string& log) {
   }
 }
 
-bool Demuxer::wanted() const {
-  return keep_ == Keep::both || (keep_ == Keep::out) == (current_ == OutputStream::out);
-}
+bool Demuxer::wanted() const { return keep_ == Keep::both || (keep_ == Keep::out) == (current_ == OutputStream::out); }
 
 void Demuxer::add(std::string_view piece, std::string& kept) {
   std::string joined;

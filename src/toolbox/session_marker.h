@@ -11,9 +11,9 @@ inline constexpr std::string_view kOutMarker = "\x01\x01\x01";
 inline constexpr std::string_view kErrMarker = "\x02\x02\x02";
 inline constexpr std::size_t kMarkerBytes = 3;
 
-// Every line is stored as marker, line, '\n', in the order in which lines were completed. What has no end yet waits here,
-// until flush() is called (a prompt) or it grows beyond kUnfinishedMax (a line of megabytes). A line that was flushed goes
-// on without another marker unless the other stream came in between.
+// Every line is stored as marker, line, '\n', in the order in which lines were completed. What has no end yet waits
+// here, until flush() is called (a prompt) or it grows beyond kUnfinishedMax (a line of megabytes). A line that was
+// flushed goes on without another marker unless the other stream came in between.
 class LineMarker {
  public:
   static constexpr std::size_t kUnfinishedMax = 64 * 1024;
@@ -26,9 +26,9 @@ class LineMarker {
 
  private:
   struct State {
-    std::string waiting;     // begin of a line, not in the log yet
-    bool mid_line = false;   // the log has the begin of a line
-    bool is_last = false;    // and nothing after it
+    std::string waiting;    // begin of a line, not in the log yet
+    bool mid_line = false;  // the log has the begin of a line
+    bool is_last = false;   // and nothing after it
   };
   void put(OutputStream stream, std::string_view piece, std::string& log);
   State& of(OutputStream stream) { return state_[stream == OutputStream::out ? 0 : 1]; }

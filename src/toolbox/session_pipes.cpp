@@ -35,7 +35,7 @@ Result<Fifo> Fifo::make(const std::string& directory, const Identity& user, Our 
   // Both ends for our writer: opening it alone fails while there is no reader.
   const int access = our == Our::read ? O_RDONLY : O_RDWR;
   fifo.fd_.reset(::open(path.c_str(), access | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  struct stat info {};
+  struct stat info{};
   if (!fifo.fd_ || ::fstat(fifo.fd_.get(), &info) != 0) return fail_errno(errno, "open a pipe of the session");
   if (!S_ISFIFO(info.st_mode)) return fail(Errc::conflict, "a pipe of the session was replaced by another file");
   fifo.device_ = info.st_dev;
@@ -59,14 +59,14 @@ Fifo::~Fifo() {
 
 bool Fifo::in_place() const {
   AsUser as_user(uid_, gid_);
-  struct stat info {};
+  struct stat info{};
   return ::lstat(path_.c_str(), &info) == 0 && info.st_dev == device_ && info.st_ino == inode_;
 }
 
 Result<UniqueFd> Fifo::open_writer() const {
   AsUser as_user(uid_, gid_);
   UniqueFd writer(::open(path_.c_str(), O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
-  struct stat info {};
+  struct stat info{};
   if (!writer || ::fstat(writer.get(), &info) != 0) return fail_errno(errno, "open a pipe of the session");
   if (info.st_dev != device_ || info.st_ino != inode_) return fail(Errc::gone, "a pipe of the session was replaced");
   return writer;
@@ -135,7 +135,8 @@ bool OutputPipes::end_command() {
       free = false;
       continue;
     }
-    // What was written before the shell reported is in the pipe by now; what others write from now on is not waited for.
+    // What was written before the shell reported is in the pipe by now; what others write from now on is not waited
+    // for.
     int waiting = 0;
     ::ioctl(end.descriptor.native_handle(), FIONREAD, &waiting);
     while (waiting > 0) {

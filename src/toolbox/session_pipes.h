@@ -1,6 +1,6 @@
 #pragma once
-// The named pipes between a session's shell and us. Named, since a shell opens them anew for each command and so can not
-// lose them, whatever a command does to its descriptors.
+// The named pipes between a session's shell and us. Named, since a shell opens them anew for each command and so can
+// not lose them, whatever a command does to its descriptors.
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <memory>

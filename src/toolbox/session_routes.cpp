@@ -67,7 +67,8 @@ Result<ExecuteRequest> parse_execute(const boost::json::object& body) {
   request.asynchronous = run_async.value_or(false) || old_name.value_or(false);
   request.echo_input = !reader.boolean("suppressInputEcho").value_or(false);
   SB_CHECK(invalid_body(reader.finish()));
-  if (request.command.find('\0') != std::string::npos) return fail(Errc::invalid_argument, "command has a NUL character");
+  if (request.command.find('\0') != std::string::npos)
+    return fail(Errc::invalid_argument, "command has a NUL character");
   return request;
 }
 
@@ -84,10 +85,7 @@ asio::awaitable<void> execute(Store store, Exchange& exchange, std::string id) {
   if (request->asynchronous) co_return co_await answer_accepted(exchange, command);
   Notifier& changed = command->log().grown();
   while (!command->exit_code()) co_await changed.changed(changed.version());
-  if (command->never_ran()) {
-    co_return co_await answer_error(
-        exchange, Error(Errc::gone, "the shell of this session ended before the command could run").tagged("SESSION_ENDED"));
-  }
+  if (command->failure()) co_return co_await answer_error(exchange, *command->failure());
   co_await answer_executed(exchange, command, log_format(exchange));
 }
 
@@ -105,7 +103,8 @@ asio::awaitable<void> get_command(Store store, Exchange& exchange, std::string i
   co_await exchange.respond(net::Response::json(200, std::move(body)));
 }
 
-asio::awaitable<void> get_logs(Store store, Context& context, Exchange& exchange, std::string id, std::string command_id) {
+asio::awaitable<void> get_logs(Store store, Context& context, Exchange& exchange, std::string id,
+                               std::string command_id) {
   auto command = find_command(store, id, command_id);
   if (!command) co_return co_await answer_error(exchange, command.error());
   const LogFormat format = log_format(exchange);
@@ -144,7 +143,8 @@ void add_session_routes(net::Router& router, Context& context) {
   });
   router.add("GET", base, [store](Exchange& exchange, const Parameters&) { return list_sessions(store, exchange); });
   router.add("GET", base + "/entrypoint/logs", [store, &context](Exchange& exchange, const Parameters&) {
-    return get_logs(store, context, exchange, std::string(EntrypointSession::kId), std::string(EntrypointSession::kCommandId));
+    return get_logs(store, context, exchange, std::string(EntrypointSession::kId),
+                    std::string(EntrypointSession::kCommandId));
   });
   router.add("GET", base + "/{id}", [store](Exchange& exchange, const Parameters& parameters) {
     return get_session(store, exchange, parameters["id"]);

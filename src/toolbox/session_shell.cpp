@@ -57,7 +57,7 @@ std::optional<int> ReportReader::add(std::string_view bytes, std::string_view re
 
 std::string choose_session_shell(const std::vector<std::string>& candidates,
                                  const std::function<bool(const std::string&)>& usable) {
-  constexpr std::array<std::string_view, 7> kSpoken = {"sh", "bash", "dash", "ash", "zsh", "ksh", "mksh"};
+  constexpr std::array<std::string_view, 5> kSpoken = {"sh", "bash", "dash", "ash", "zsh"};
   for (const std::string& shell : candidates) {
     const bool spoken = std::find(kSpoken.begin(), kSpoken.end(), base_name(shell)) != kSpoken.end();
     if (spoken && usable(shell)) return shell;

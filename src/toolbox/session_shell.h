@@ -1,5 +1,5 @@
 #pragma once
-// What we tell a session's shell, and what it tells us: the dialect of sh, bash, dash, busybox ash, ksh and zsh.
+// What we tell a session's shell, and what it tells us: the dialect of sh, bash, dash, busybox ash and zsh.
 #include <functional>
 #include <optional>
 #include <string>
@@ -12,17 +12,17 @@ namespace sebring::toolbox {
 std::string shell_quote(std::string_view text);
 
 struct ShellRequest {
-  std::string report_id;   // letters and digits; comes back in the report
-  std::string command;     // as the user wrote it; without NUL
-  std::string file;        // path of a file with the command, used instead of `command` when not empty
-  std::string input;       // paths to redirect to
+  std::string report_id;  // letters and digits; comes back in the report
+  std::string command;    // as the user wrote it; without NUL
+  std::string file;       // path of a file with the command, used instead of `command` when not empty
+  std::string input;      // paths to redirect to
   std::string output;
   std::string errors;
 };
 
 // Two lines for the shell's standard input: run, then report the status on the shell's own standard output. Written so
-// that nothing a command does to descriptors, options, aliases or the grammar reaches the second line; a command that ends
-// the shell (exit, exec, set -e) prevents the report, and the shell's own end tells the status.
+// that nothing a command does to descriptors, options, aliases or the grammar reaches the second line; a command that
+// ends the shell (exit, exec, set -e) prevents the report, and the shell's own end tells the status.
 std::string shell_lines(std::string_view shell_path, const ShellRequest& request);
 
 // Reports in what the shell printed, among whatever else gets there (an EXIT trap).

@@ -10,8 +10,8 @@ TEST_CASE("quoting") {
   struct Row {
     std::string_view text, quoted;
   } rows[] = {
-      {"", "''"},           {"a b", "'a b'"},       {"it's", "'it'\\''s'"}, {"'", "''\\'''"},
-      {"$x `y`", "'$x `y`'"}, {"a\nb", "'a\nb'"}, {"\\", "'\\'"},         {"''", "''\\'''\\'''"},
+      {"", "''"},         {"a b", "'a b'"}, {"it's", "'it'\\''s'"}, {"'", "''\\'''"}, {"$x `y`", "'$x `y`'"},
+      {"a\nb", "'a\nb'"}, {"\\", "'\\'"},   {"''", "''\\'''\\'''"},
   };
   for (const Row& row : rows) CHECK(shell_quote(row.text) == row.quoted);
 }
@@ -69,7 +69,9 @@ TEST_CASE("which shell") {
       {{"/usr/bin/zsh", "/bin/bash", "/bin/sh"}, {"/bin/sh", "/bin/bash"}, "/bin/bash"},
       {{"/bin/bash", "/bin/ash"}, {"/bin/ash"}, "/bin/ash"},
       {{"/usr/bin/fish", "/bin/sh"}, {"/usr/bin/fish", "/bin/sh"}, "/bin/sh"},
-      {{"/usr/sbin/nologin", "/x/notbash", "/x/bash.old"}, {"/usr/sbin/nologin", "/x/notbash", "/x/bash.old"}, "/bin/sh"},
+      {{"/usr/sbin/nologin", "/x/notbash", "/x/bash.old"},
+       {"/usr/sbin/nologin", "/x/notbash", "/x/bash.old"},
+       "/bin/sh"},
       {{}, {}, "/bin/sh"},
   };
   for (const Row& row : rows) {

@@ -20,8 +20,7 @@ Result<void> check_id(const std::string& id) {
 }  // namespace
 
 SessionStore::SessionStore(Context& context)
-    : context_(context),
-      disk_(std::make_shared<LogDisk>(context.log_dir, context.user.uid, context.user.gid)) {
+    : context_(context), disk_(std::make_shared<LogDisk>(context.log_dir, context.user.uid, context.user.gid)) {
   disk_->remove_leftovers();
 }
 

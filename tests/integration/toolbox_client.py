@@ -30,7 +30,8 @@ class Answer:
 class Toolbox:
     """Runs `sebring-toolbox serve` in a directory of its own until close()."""
 
-    def __init__(self, binary=None, **configuration):
+    def __init__(self, binary=None, shells=None, **configuration):
+        """`shells`: what /etc/shells of the daemon says (root only); everything else is configuration."""
         self.directory = tempfile.mkdtemp(prefix="sebring-toolbox-test-")
         os.chmod(self.directory, 0o755)
         self.path = self.directory + "/socket"
@@ -43,9 +44,13 @@ class Toolbox:
         with open(self.directory + "/configuration.json", "w") as file:
             json.dump(settings, file)
         binary = binary or os.environ.get("SEBRING_TOOLBOX", ROOT + "/build/sebring-toolbox")
-        self.process = subprocess.Popen(
-            [binary, "serve", "--listen", self.path, "--configuration", self.directory + "/configuration.json"],
-            start_new_session=True)
+        command = [binary, "serve", "--listen", self.path, "--configuration", self.directory + "/configuration.json"]
+        if shells is not None:
+            with open(self.directory + "/shells", "w") as file:
+                file.write("".join(shell + "\n" for shell in shells))
+            command = ["unshare", "-m", "sh", "-c", f"mount --bind {self.directory}/shells /etc/shells && exec \"$@\"", "-",
+                       *command]
+        self.process = subprocess.Popen(command, start_new_session=True)
         deadline = time.monotonic() + 10
         while True:
             try:
@@ -228,6 +233,7 @@ class WebSocket:
                     self.send_frame(self.CLOSE, data[:2])
                 except OSError:
                     pass
+                self.connection.close()
                 return None
             else:
                 payload += data
