@@ -1,0 +1,167 @@
+#include "net/connection.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/this_coro.hpp>
+
+#include "base/text.h"
+#include "net/exchange_impl.h"
+#include "net/head_check.h"
+
+namespace sebring::net {
+namespace {
+
+// What a handler left unread is thrown away up to here, so that the connection can go on; above, it is closed.
+constexpr std::size_t kDrainBytesMax = 256 * 1024;
+// After an early answer the client may still be sending; closing at once would make its kernel drop our answer.
+constexpr std::chrono::seconds kLinger{2};
+constexpr std::size_t kReadBytes = 16 * 1024;
+
+std::size_t head_end(std::string_view bytes, std::size_t from) {
+  const std::size_t start = from < 3 ? 0 : from - 3;
+  const std::size_t at = bytes.find("\r\n\r\n", start);
+  return at == std::string_view::npos ? at : at + 4;
+}
+
+// Absolute form (RFC 9112 3.2.2) is accepted when it names the host of the request; it then reads as origin form.
+bool to_origin_form(RequestHead& head) {
+  if (head.target.starts_with('/') || head.target == "*") return true;
+  const std::size_t authority = head.target.find("://");
+  if (authority == std::string::npos) return false;
+  const std::size_t path = head.target.find_first_of("/?", authority + 3);
+  const std::string host = head.target.substr(authority + 3, path == std::string::npos ? path : path - authority - 3);
+  auto named = head.headers.find("Host");
+  if (!named || !equals_ignore_case(*named, host)) return false;
+  std::string rest = path == std::string::npos ? "/" : head.target.substr(path);
+  head.target = rest.starts_with('/') ? rest : "/" + rest;
+  return true;
+}
+
+}  // namespace
+
+Connection::Connection(std::unique_ptr<ByteStream> stream, std::string peer, const ServerLimits& limits,
+                       const Handler& handler, const HeadErrorBody& head_error)
+    : stream_(std::move(stream)), peer_(std::move(peer)), limits_(limits), handler_(handler), head_error_(head_error) {}
+
+void Connection::finish_soon() {
+  stopping_ = true;
+  if (idle_ && stream_) stream_->close();
+}
+
+void Connection::close() {
+  if (stream_) stream_->close();
+}
+
+void Connection::check_deadline(Steady::time_point now) {
+  if (deadline_ && now > *deadline_ && stream_) stream_->close();
+}
+
+asio::awaitable<void> Connection::run() {
+  while (!stopping_ && stream_) {
+    const HeadRead read = co_await read_head();
+    if (read != HeadRead::ok) break;
+    if (!co_await serve_one()) break;
+  }
+  if (stream_) stream_->close();
+}
+
+asio::awaitable<Connection::HeadRead> Connection::read_head() {
+  idle_ = buffer_.size() == 0;
+  if (idle_) buffer_.release_if_empty();
+  deadline_ = Steady::now() + (idle_ ? limits_.idle_time : limits_.head_time);
+  std::size_t searched = 0;
+  for (;;) {
+    const std::size_t end = head_end(buffer_.view(), searched);
+    if (end != std::string_view::npos && end <= limits_.head_bytes_max) {
+      const std::string_view raw = buffer_.view().substr(0, end);
+      if (auto fault = find_head_fault(raw)) {
+        co_await refuse(400, *fault);
+        co_return HeadRead::answered;
+      }
+      parser_ = std::make_unique<RequestParser>();
+      boost::beast::error_code code;
+      const std::size_t used = parser_->put(asio::const_buffer(raw.data(), raw.size()), code);
+      if (code || !parser_->is_header_done()) {
+        co_await refuse(400, "malformed request");
+        co_return HeadRead::answered;
+      }
+      buffer_.consume(used);
+      break;
+    }
+    if (buffer_.size() > limits_.head_bytes_max) {
+      co_await refuse(431, "request head is longer than " + std::to_string(limits_.head_bytes_max) + " bytes");
+      co_return HeadRead::answered;
+    }
+    searched = buffer_.size();
+    auto got = co_await stream_->read_some(buffer_.prepare(kReadBytes));
+    if (!got || *got == 0) co_return HeadRead::closed;
+    if (idle_) deadline_ = Steady::now() + limits_.head_time;
+    idle_ = false;
+    buffer_.commit(*got);
+  }
+  if (!to_origin_form(parser_->head)) {
+    co_await refuse(400, "the target names another host");
+    co_return HeadRead::answered;
+  }
+  split_target(parser_->head);
+  deadline_.reset();
+  co_return HeadRead::ok;
+}
+
+// Returns whether the connection may carry another request.
+asio::awaitable<bool> Connection::serve_one() {
+  ExchangeImpl exchange(*this);
+  bool failed = false;
+  try {
+    co_await handler_(exchange);
+  } catch (const std::exception&) {
+    // The handler's own boundary logs; here it only matters that nobody waits for ever.
+    failed = true;
+  }
+  if (!stream_) co_return false;  // taken over by a WebSocket or a tunnel
+  if (exchange.status_sent() == 0) co_await exchange.respond(head_error_(500, "An unexpected error occurred."));
+  if (failed || !exchange.answer_complete()) co_return false;
+  if (!exchange.keep_alive() || stopping_) {
+    if (!exchange.body_done()) co_await linger();
+    co_return false;
+  }
+  co_return co_await drain(exchange);
+}
+
+asio::awaitable<bool> Connection::drain(ExchangeImpl& exchange) {
+  std::size_t drained = 0;
+  std::vector<char> waste;
+  deadline_ = Steady::now() + limits_.head_time;
+  while (!exchange.body_done()) {
+    waste.resize(kReadBytes);
+    auto got = co_await exchange.read_some(asio::buffer(waste));
+    if (!got) co_return false;
+    drained += *got;
+    if (drained > kDrainBytesMax) {
+      co_await linger();
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+asio::awaitable<void> Connection::linger() {
+  stream_->shutdown_write();
+  deadline_ = Steady::now() + kLinger;
+  std::vector<char> waste(64 * 1024);
+  for (;;) {
+    auto got = co_await stream_->read_some(asio::buffer(waste));
+    if (!got || *got == 0 || Steady::now() > *deadline_) co_return;
+  }
+}
+
+asio::awaitable<void> Connection::refuse(int status, std::string why) {
+  Response response = head_error_(status, why);
+  std::string head =
+      "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(reason_phrase(response.status)) + "\r\n";
+  for (const Header& header : response.headers) head += header.name + ": " + header.value + "\r\n";
+  head += "Content-Length: " + std::to_string(response.body.size()) + "\r\nConnection: close\r\n\r\n";
+  if (auto written = co_await stream_->write2(asio::buffer(head), asio::buffer(response.body)); !written) co_return;
+  co_await linger();
+}
+
+}  // namespace sebring::net

@@ -1,0 +1,47 @@
+#pragma once
+// One server connection: reads heads, runs the handler, writes answers, keeps alive. Private to net.
+#include <memory>
+
+#include "base/time.h"
+#include "net/exchange.h"
+#include "net/http_parser.h"
+#include "net/read_buffer.h"
+#include "net/server.h"
+
+namespace sebring::net {
+
+class ExchangeImpl;
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(std::unique_ptr<ByteStream> stream, std::string peer, const ServerLimits& limits, const Handler& handler,
+             const HeadErrorBody& head_error);
+  asio::awaitable<void> run();
+  // Ends it: at once when idle, else after the current exchange.
+  void finish_soon();
+  void close();
+  // Closes it when its deadline is over.
+  void check_deadline(Steady::time_point now);
+
+ private:
+  friend class ExchangeImpl;
+  enum class HeadRead { ok, closed, answered };
+  asio::awaitable<HeadRead> read_head();
+  asio::awaitable<bool> serve_one();
+  asio::awaitable<void> refuse(int status, std::string why);
+  asio::awaitable<bool> drain(ExchangeImpl& exchange);
+  asio::awaitable<void> linger();
+
+  std::unique_ptr<ByteStream> stream_;
+  std::string peer_;
+  const ServerLimits& limits_;
+  const Handler& handler_;
+  const HeadErrorBody& head_error_;
+  ReadBuffer buffer_;
+  std::unique_ptr<RequestParser> parser_;
+  std::optional<Steady::time_point> deadline_;
+  bool idle_ = true;
+  bool stopping_ = false;
+};
+
+}  // namespace sebring::net

@@ -1,0 +1,277 @@
+#include "net/exchange_impl.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+#include "net/websocket_impl.h"
+
+namespace sebring::net {
+namespace {
+
+constexpr std::size_t kReadBytes = 64 * 1024;
+// How much of a pipelining client is kept while its earlier request is being worked on.
+constexpr std::size_t kReadAheadMax = 64 * 1024;
+
+bool status_has_no_body(int status) { return status == 204 || status == 304 || (status >= 100 && status < 200); }
+
+}  // namespace
+
+ExchangeImpl::ExchangeImpl(Connection& connection) : connection_(connection), parser_(std::move(connection.parser_)) {
+  const RequestHead& head = parser_->head;
+  const bool close = head.headers.has_token("Connection", "close");
+  const bool old = head.version_minor == 0;
+  keep_alive_ = !close && (!old || head.headers.has_token("Connection", "keep-alive"));
+  is_head_ = head.method == "HEAD";
+  expects_continue_ = !old && head.headers.has_token("Expect", "100-continue");
+}
+
+std::optional<std::uint64_t> ExchangeImpl::content_length() const {
+  if (parser_->chunked()) return std::nullopt;
+  auto length = parser_->content_length();
+  return length ? *length : 0;
+}
+
+asio::awaitable<Result<std::size_t>> ExchangeImpl::read_some(asio::mutable_buffer into) {
+  if (broken_) co_return fail(Errc::invalid_argument, "request body is broken");
+  if (expects_continue_ && !parser_->is_done()) {
+    expects_continue_ = false;
+    constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+    SB_CO_CHECK(co_await connection_.stream_->write(asio::buffer(kContinue)));
+  }
+  parser_->sink = {.data = static_cast<char*>(into.data()), .room = into.size(), .used = 0};
+  while (!parser_->is_done() && parser_->sink.used < into.size()) {
+    ReadBuffer& buffer = connection_.buffer_;
+    if (buffer.size() > 0) {
+      boost::beast::error_code code;
+      const std::size_t used = parser_->put(asio::const_buffer(buffer.view().data(), buffer.size()), code);
+      buffer.consume(used);
+      if (code == http::error::need_buffer) break;
+      if (code && code != http::error::need_more) {
+        broken_ = true;
+        keep_alive_ = false;
+        co_return fail(Errc::invalid_argument, "request body: " + code.message());
+      }
+      if (used > 0) continue;
+    }
+    if (parser_->sink.used > 0) break;
+    if (buffer.size() > connection_.limits_.head_bytes_max) {  // a chunk header that never ends
+      broken_ = true;
+      keep_alive_ = false;
+      co_return fail(Errc::invalid_argument, "request body: chunk header is too long");
+    }
+    SB_CO_TRY(const std::size_t got, co_await connection_.stream_->read_some(buffer.prepare(kReadBytes)));
+    if (got == 0) {
+      broken_ = true;
+      keep_alive_ = false;
+      co_return fail(Errc::cancelled, "client closed the connection in the middle of the body");
+    }
+    buffer.commit(got);
+  }
+  co_return parser_->sink.used;
+}
+
+asio::awaitable<Result<std::string>> ExchangeImpl::read_all(std::size_t bytes_max) {
+  std::string body;
+  if (auto length = content_length()) {
+    if (*length == 0) co_return body;
+    if (*length > bytes_max) {
+      co_return fail(Errc::too_large, "request body is larger than " + std::to_string(bytes_max) + " bytes");
+    }
+    body.resize(*length);
+    std::size_t done = 0;
+    while (done < body.size()) {
+      SB_CO_TRY(const std::size_t got, co_await read_some(asio::buffer(body.data() + done, body.size() - done)));
+      if (got == 0) break;
+      done += got;
+    }
+    body.resize(done);
+    // The parser learns of the end only when asked once more after the last byte.
+    co_return body;
+  }
+  for (;;) {
+    const std::size_t before = body.size();
+    body.resize(before + kReadBytes);
+    auto got = co_await read_some(asio::buffer(body.data() + before, kReadBytes));
+    if (!got) co_return fail(std::move(got.error()));
+    body.resize(before + *got);
+    if (*got == 0) co_return body;
+    if (body.size() > bytes_max) {
+      co_return fail(Errc::too_large, "request body is larger than " + std::to_string(bytes_max) + " bytes");
+    }
+  }
+}
+
+std::string ExchangeImpl::head_text(int status, std::string_view reason, const Headers& headers,
+                                    std::optional<std::uint64_t> length) {
+  std::string text;
+  text.reserve(256);
+  char number[24];
+  auto append_number = [&](std::uint64_t value) {
+    auto end = std::to_chars(number, number + sizeof number, value).ptr;
+    text.append(number, end);
+  };
+  text += "HTTP/1.1 ";
+  append_number(static_cast<std::uint64_t>(status));
+  text += ' ';
+  text += reason.empty() ? reason_phrase(status) : reason;
+  text += "\r\n";
+  for (const Header& header : headers) {
+    text += header.name;
+    text += ": ";
+    text += header.value;
+    text += "\r\n";
+  }
+  if (length) {
+    text += "Content-Length: ";
+    append_number(*length);
+    text += "\r\n";
+  }
+  if (!keep_alive_) {
+    text += "Connection: close\r\n";
+  } else if (request().version_minor == 0) {
+    text += "Connection: keep-alive\r\n";
+  }
+  text += "\r\n";
+  return text;
+}
+
+asio::awaitable<Result<void>> ExchangeImpl::respond(Response response) {
+  SB_ASSERT(status_sent_ == 0);
+  status_sent_ = response.status;
+  response.headers.remove("Content-Length");
+  response.headers.remove("Connection");
+  const bool no_body = status_has_no_body(response.status);
+  std::optional<std::uint64_t> length;
+  if (!no_body) length = response.body.size();
+  const std::string head = head_text(response.status, {}, response.headers, length);
+  Result<void> sent;
+  if (no_body || is_head_ || response.body.empty()) {
+    sent = co_await connection_.stream_->write(asio::buffer(head));
+  } else {
+    sent = co_await connection_.stream_->write2(asio::buffer(head), asio::buffer(response.body));
+  }
+  complete_ = sent.has_value();
+  co_return sent;
+}
+
+asio::awaitable<Result<void>> ExchangeImpl::start(ResponseHead head) {
+  SB_ASSERT(status_sent_ == 0);
+  status_sent_ = head.status;
+  std::optional<std::uint64_t> length;
+  if (auto text = head.headers.find("Content-Length")) {
+    if (auto value = parse_integer(*text); value && *value >= 0) length = static_cast<std::uint64_t>(*value);
+  }
+  head.headers.remove("Content-Length");
+  head.headers.remove("Connection");
+  head.headers.remove("Transfer-Encoding");
+  if (status_has_no_body(head.status) || is_head_) {
+    framing_ = Framing::none;
+    if (is_head_ && !length && !status_has_no_body(head.status)) head.headers.add("Transfer-Encoding", "chunked");
+  } else if (length) {
+    framing_ = Framing::length;
+    length_left_ = *length;
+  } else if (request().version_minor == 0) {
+    framing_ = Framing::until_close;
+    keep_alive_ = false;
+  } else {
+    framing_ = Framing::chunked;
+    head.headers.add("Transfer-Encoding", "chunked");
+  }
+  if (status_has_no_body(head.status) && head.status != 304) length.reset();
+  const std::string text = head_text(head.status, head.reason, head.headers, length);
+  co_return co_await connection_.stream_->write(asio::buffer(text));
+}
+
+asio::awaitable<Result<void>> ExchangeImpl::write(std::string_view piece) {
+  if (piece.empty() || framing_ == Framing::none) co_return Result<void>{};
+  if (framing_ == Framing::length) {
+    if (piece.size() > length_left_) {
+      keep_alive_ = false;
+      co_return fail(Errc::internal, "answer is longer than its Content-Length");
+    }
+    length_left_ -= piece.size();
+  }
+  if (framing_ != Framing::chunked) co_return co_await connection_.stream_->write(asio::buffer(piece));
+  char size[20];
+  auto end = std::to_chars(size, size + 16, piece.size(), 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  std::string framed;
+  const std::size_t head_size = static_cast<std::size_t>(end - size);
+  if (piece.size() <= 16 * 1024) {  // one system call for what is small, no copy for what is large
+    framed.reserve(head_size + piece.size() + 2);
+    framed.append(size, head_size).append(piece).append("\r\n");
+    co_return co_await connection_.stream_->write(asio::buffer(framed));
+  }
+  SB_CO_CHECK(co_await connection_.stream_->write2(asio::buffer(size, head_size), asio::buffer(piece)));
+  constexpr std::string_view kEnd = "\r\n";
+  co_return co_await connection_.stream_->write(asio::buffer(kEnd));
+}
+
+asio::awaitable<Result<void>> ExchangeImpl::finish() {
+  if (framing_ == Framing::length && length_left_ > 0) {
+    keep_alive_ = false;
+    co_return fail(Errc::internal, "answer is shorter than its Content-Length");
+  }
+  if (framing_ == Framing::chunked) {
+    constexpr std::string_view kEnd = "0\r\n\r\n";
+    SB_CO_CHECK(co_await connection_.stream_->write(asio::buffer(kEnd)));
+  }
+  complete_ = true;
+  co_return Result<void>{};
+}
+
+asio::awaitable<void> ExchangeImpl::client_gone() {
+  for (;;) {
+    if (connection_.buffer_.size() >= kReadAheadMax || !connection_.stream_) {
+      co_await sleep_for(std::chrono::hours(24));
+      continue;
+    }
+    auto got = co_await connection_.stream_->read_some(connection_.buffer_.prepare(4096));
+    if (!got || *got == 0) co_return;
+    connection_.buffer_.commit(*got);
+  }
+}
+
+bool ExchangeImpl::wants_websocket() const {
+  const Headers& headers = request().headers;
+  return request().method == "GET" && headers.has_token("Upgrade", "websocket") &&
+         headers.has_token("Connection", "upgrade");
+}
+
+std::vector<std::string> ExchangeImpl::offered_subprotocols() const {
+  std::vector<std::string> offered;
+  for (const Header& header : request().headers) {
+    if (!equals_ignore_case(header.name, "Sec-WebSocket-Protocol")) continue;
+    for (std::string_view part : split(header.value, ',')) {
+      if (!trim(part).empty()) offered.emplace_back(trim(part));
+    }
+  }
+  return offered;
+}
+
+asio::awaitable<Result<std::unique_ptr<WebSocket>>> ExchangeImpl::accept_websocket(WebSocketOptions options) {
+  if (!wants_websocket()) co_return fail(Errc::invalid_argument, "expected a WebSocket upgrade");
+  if (request().headers.find("Sec-WebSocket-Version").value_or("") != "13") {
+    co_return fail(Errc::invalid_argument, "unsupported WebSocket version");
+  }
+  const auto key = request().headers.find("Sec-WebSocket-Key");
+  const auto nonce = key ? base64_decode(*key) : std::nullopt;
+  if (!nonce || nonce->size() != 16) co_return fail(Errc::invalid_argument, "bad Sec-WebSocket-Key");
+  if (connection_.buffer_.size() > 0) co_return fail(Errc::invalid_argument, "data before the WebSocket handshake");
+  SB_CO_TRY(Socket socket, connection_.stream_->release_socket());
+  connection_.stream_.reset();
+  status_sent_ = 101;
+  complete_ = true;
+  co_return co_await accept_websocket_on(std::move(socket), std::string(*key), std::move(options));
+}
+
+std::unique_ptr<ByteStream> ExchangeImpl::take_stream(std::string& already_read) {
+  already_read.assign(connection_.buffer_.view());
+  status_sent_ = -1;
+  complete_ = true;
+  return std::move(connection_.stream_);
+}
+
+}  // namespace sebring::net

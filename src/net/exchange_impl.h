@@ -1,0 +1,48 @@
+#pragma once
+// The server's Exchange over a Connection. Private to net.
+#include "net/connection.h"
+
+namespace sebring::net {
+
+class ExchangeImpl final : public Exchange {
+ public:
+  explicit ExchangeImpl(Connection& connection);
+
+  const RequestHead& request() const override { return parser_->head; }
+  const std::string& peer() const override { return connection_.peer_; }
+  std::optional<std::uint64_t> content_length() const override;
+  asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) override;
+  asio::awaitable<Result<std::string>> read_all(std::size_t bytes_max) override;
+  asio::awaitable<Result<void>> respond(Response response) override;
+  asio::awaitable<Result<void>> start(ResponseHead head) override;
+  asio::awaitable<Result<void>> write(std::string_view piece) override;
+  asio::awaitable<Result<void>> finish() override;
+  int status_sent() const override { return status_sent_; }
+  asio::awaitable<void> client_gone() override;
+  bool wants_websocket() const override;
+  std::vector<std::string> offered_subprotocols() const override;
+  asio::awaitable<Result<std::unique_ptr<WebSocket>>> accept_websocket(WebSocketOptions options) override;
+  std::unique_ptr<ByteStream> take_stream(std::string& already_read) override;
+
+  bool keep_alive() const { return keep_alive_; }
+  bool body_done() const { return broken_ ? false : parser_->is_done(); }
+  bool answer_complete() const { return complete_; }
+
+ private:
+  enum class Framing { none, length, chunked, until_close };
+  std::string head_text(int status, std::string_view reason, const Headers& headers,
+                        std::optional<std::uint64_t> length);
+
+  Connection& connection_;
+  std::unique_ptr<RequestParser> parser_;
+  bool keep_alive_ = true;
+  bool is_head_ = false;
+  bool expects_continue_ = false;
+  bool broken_ = false;
+  bool complete_ = false;
+  int status_sent_ = 0;
+  Framing framing_ = Framing::none;
+  std::uint64_t length_left_ = 0;
+};
+
+}  // namespace sebring::net

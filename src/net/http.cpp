@@ -1,0 +1,198 @@
+#include "net/http.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace sebring::net {
+
+std::optional<std::string_view> Headers::find(std::string_view name) const {
+  for (const Header& header : list_) {
+    if (equals_ignore_case(header.name, name)) return header.value;
+  }
+  return std::nullopt;
+}
+
+std::size_t Headers::count(std::string_view name) const {
+  return static_cast<std::size_t>(
+      std::count_if(list_.begin(), list_.end(), [&](const Header& h) { return equals_ignore_case(h.name, name); }));
+}
+
+bool Headers::has_token(std::string_view name, std::string_view token) const {
+  for (const Header& header : list_) {
+    if (!equals_ignore_case(header.name, name)) continue;
+    for (std::string_view part : split(header.value, ',')) {
+      if (equals_ignore_case(trim(part), token)) return true;
+    }
+  }
+  return false;
+}
+
+void Headers::set(std::string name, std::string value) {
+  remove(name);
+  add(std::move(name), std::move(value));
+}
+
+void Headers::remove(std::string_view name) {
+  std::erase_if(list_, [&](const Header& h) { return equals_ignore_case(h.name, name); });
+}
+
+Query::Query(std::string_view raw) {
+  if (raw.empty()) return;
+  for (std::string_view pair : split(raw, '&')) {
+    if (pair.empty()) continue;
+    const std::size_t equals = pair.find('=');
+    std::string_view name = pair.substr(0, equals);
+    std::string_view value = equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1);
+    list_.push_back({percent_decode(name, true).value_or(std::string(name)),
+                     percent_decode(value, true).value_or(std::string(value))});
+  }
+}
+
+std::optional<std::string_view> Query::find(std::string_view name) const {
+  for (const Header& pair : list_) {
+    if (pair.name == name) return pair.value;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string_view> Query::all(std::string_view name) const {
+  std::vector<std::string_view> values;
+  for (const Header& pair : list_) {
+    const bool bracketed =
+        pair.name.size() == name.size() + 2 && pair.name.ends_with("[]") && pair.name.starts_with(name);
+    if (pair.name == name || bracketed) values.push_back(pair.value);
+  }
+  return values;
+}
+
+Response Response::json(int status, std::string body) {
+  Response response{.status = status, .headers = {}, .body = std::move(body)};
+  response.headers.add("Content-Type", "application/json; charset=utf-8");
+  return response;
+}
+
+Response Response::text(int status, std::string body, std::string content_type) {
+  Response response{.status = status, .headers = {}, .body = std::move(body)};
+  response.headers.add("Content-Type", std::move(content_type));
+  return response;
+}
+
+Response Response::empty(int status) { return {.status = status, .headers = {}, .body = {}}; }
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 100:
+      return "Continue";
+    case 101:
+      return "Switching Protocols";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 204:
+      return "No Content";
+    case 206:
+      return "Partial Content";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 304:
+      return "Not Modified";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 402:
+      return "Payment Required";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 406:
+      return "Not Acceptable";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 411:
+      return "Length Required";
+    case 412:
+      return "Precondition Failed";
+    case 413:
+      return "Payload Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
+    case 417:
+      return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 422:
+      return "Unprocessable Entity";
+    case 425:
+      return "Too Early";
+    case 426:
+      return "Upgrade Required";
+    case 428:
+      return "Precondition Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 451:
+      return "Unavailable For Legal Reasons";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 507:
+      return "Insufficient Storage";
+    default:
+      return "Status";
+  }
+}
+
+void split_target(RequestHead& head) {
+  const std::size_t mark = head.target.find('?');
+  head.path = head.target.substr(0, mark);
+  head.query = mark == std::string::npos ? std::string() : head.target.substr(mark + 1);
+  if (head.path.empty()) head.path = "/";
+}
+
+std::optional<std::vector<std::string>> path_segments(std::string_view path) {
+  std::vector<std::string> segments;
+  if (path.starts_with('/')) path.remove_prefix(1);
+  if (path.ends_with('/')) path.remove_suffix(1);
+  if (path.empty()) return segments;
+  for (std::string_view part : split(path, '/')) {
+    auto decoded = percent_decode(part);
+    if (!decoded || decoded->find('\0') != std::string::npos) return std::nullopt;
+    segments.push_back(std::move(*decoded));
+  }
+  return segments;
+}
+
+}  // namespace sebring::net

@@ -1,0 +1,183 @@
+#include <doctest/doctest.h>
+#include <sys/socket.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "net/client.h"
+#include "net/server.h"
+
+namespace {
+using namespace sebring;
+using namespace sebring::net;
+
+Response plain_error(int status, std::string_view why) { return Response::text(status, std::string(why)); }
+
+// Echoes what it was asked, by path.
+asio::awaitable<void> handle(Exchange& exchange) {
+  const std::string path = exchange.request().path;
+  if (path == "/echo") {
+    auto body = co_await exchange.read_all(1 << 20);
+    if (!body) {
+      co_await exchange.respond(plain_error(400, body.error().message()));
+      co_return;
+    }
+    co_await exchange.respond(Response::text(200, exchange.request().method + " " + *body));
+  } else if (path == "/stream") {
+    co_await exchange.start({.status = 200});
+    for (int i = 0; i < 3; ++i) co_await exchange.write("piece" + std::to_string(i) + ";");
+    co_await exchange.finish();
+  } else if (path == "/unread") {
+    co_await exchange.respond(Response::text(200, "early"));
+  } else if (path == "/throw") {
+    throw std::runtime_error("broken assumption");
+  } else if (path == "/socket") {
+    auto socket = co_await exchange.accept_websocket({.subprotocol = "two"});
+    if (!socket) {
+      co_await exchange.respond(plain_error(400, socket.error().message()));
+      co_return;
+    }
+    for (;;) {
+      auto message = co_await (*socket)->read();
+      if (!message || !*message) co_return;
+      co_await (*socket)->send_text("got " + (*message)->data);
+      if ((*message)->data == "bye") co_await (*socket)->close(4001, "why not");
+    }
+  } else if (path == "/wait") {
+    co_await exchange.client_gone();
+  }
+}
+
+class Rig {
+ public:
+  explicit Rig(ServerLimits limits = {}) : server_(make_server(io_.get_executor(), limits, handle, plain_error)) {
+    port_ = server_->listen_tcp("127.0.0.1", 0).value();
+  }
+  // Runs `work` to its end on the loop, the server beside it.
+  template <class Work>
+  void run(Work work) {
+    std::exception_ptr thrown;
+    asio::co_spawn(io_, work(*this), [&](std::exception_ptr e) {
+      thrown = e;
+      io_.stop();
+    });
+    io_.restart();
+    io_.run_for(std::chrono::seconds(20));
+    if (thrown) std::rethrow_exception(thrown);
+  }
+  asio::awaitable<std::string> raw(std::string text) {
+    auto stream = co_await connect_tcp("127.0.0.1", port_);
+    co_await (*stream)->write(asio::buffer(text));
+    (*stream)->shutdown_write();
+    std::string all;
+    char piece[4096];
+    for (;;) {
+      auto got = co_await (*stream)->read_some(asio::buffer(piece));
+      if (!got || *got == 0) co_return all;
+      all.append(piece, *got);
+    }
+  }
+  std::uint16_t port() const { return port_; }
+
+ private:
+  asio::io_context io_;
+  std::unique_ptr<Server> server_;
+  std::uint16_t port_ = 0;
+};
+
+asio::awaitable<void> keep_alive(Rig& rig) {
+  const std::string answer = co_await rig.raw(
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc"
+      "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1;x=y\r\nf\r\n0\r\nTrailer: "
+      "t\r\n\r\n"
+      "GET /stream HTTP/1.1\r\nHost: a\r\n\r\n"
+      "HEAD /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+  CHECK(answer ==
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 8\r\n\r\nPOST abc"
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 8\r\n\r\nPOST def"
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7\r\npiece0;\r\n7\r\npiece1;\r\n7\r\npiece2;\r\n0\r\n\r\n"
+        "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 5\r\nConnection: close\r\n\r\n");
+}
+
+asio::awaitable<void> bad_input(Rig& rig) {
+  struct Row {
+    const char* text;
+    const char* start;
+  } rows[] = {{"nonsense\r\n\r\n", "HTTP/1.1 400 "},
+              {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 400 "},
+              {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n", "HTTP/1.1 400 "},
+              {"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nabcd\r\n", "HTTP/1.1 400 "},
+              {"GET http://b/echo HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400 "},
+              {"GET /throw HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 500 "},
+              {"GET /socket HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400 "},
+              {"GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 500 "}};
+  for (const Row& row : rows) {
+    const std::string answer = co_await rig.raw(row.text);
+    CAPTURE(row.text);
+    CHECK(answer.starts_with(row.start));
+  }
+  const std::string long_head = "GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(40'000, 'x') + "\r\n\r\n";
+  CHECK((co_await rig.raw(long_head)).starts_with("HTTP/1.1 431 "));
+  const std::string too_large =
+      "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n" + std::string(2'000'000, 'x');
+  CHECK((co_await rig.raw(too_large)).find("larger than 1048576") != std::string::npos);
+  CHECK((co_await rig.raw(
+             "POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabcdeGET /stream HTTP/1.0\r\n\r\n"))
+            .ends_with("piece0;piece1;piece2;"));
+}
+
+asio::awaitable<void> client_side(Rig& rig) {
+  Client client([port = rig.port()] { return connect_tcp("127.0.0.1", port); });
+  for (int i = 0; i < 3; ++i) {
+    auto answer = co_await client.ask("POST", "/echo", {}, std::string(300'000, 'y'), std::chrono::seconds(5));
+    REQUIRE(answer.has_value());
+    CHECK(answer->body.size() == 300'005);
+    auto streamed = co_await client.ask("GET", "/stream", {}, "", std::chrono::seconds(5));
+    REQUIRE(streamed.has_value());
+    CHECK(streamed->body == "piece0;piece1;piece2;");
+  }
+  auto late = co_await client.ask("GET", "/wait", {}, "", std::chrono::milliseconds(50));
+  REQUIRE_FALSE(late.has_value());
+  CHECK(late.error().code() == Errc::timed_out);
+}
+
+asio::awaitable<void> websocket(Rig& rig) {
+  auto stream = co_await connect_tcp("127.0.0.1", rig.port());
+  Headers headers;
+  headers.add("Sec-WebSocket-Protocol", "one, two");
+  auto socket = co_await open_websocket(std::move(*stream), "a", "/socket", headers);
+  REQUIRE(socket.has_value());
+  co_await (*socket)->send_text("hello");
+  auto message = co_await (*socket)->read();
+  REQUIRE(message.has_value());
+  CHECK((**message).data == "got hello");
+  CHECK((**message).text);
+  co_await (*socket)->send_binary("bye");
+  message = co_await (*socket)->read();
+  CHECK((**message).data == "got bye");
+  message = co_await (*socket)->read();
+  REQUIRE(message.has_value());
+  CHECK_FALSE(message->has_value());
+  CHECK((*socket)->close_code() == 4001);
+}
+
+asio::awaitable<void> gone(Rig& rig) {
+  // The handler of /wait ends only because the client goes away; a second connection proves that the loop is alive.
+  {
+    auto stream = co_await connect_tcp("127.0.0.1", rig.port());
+    constexpr std::string_view kRequest = "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n";
+    co_await (*stream)->write(asio::buffer(kRequest));
+    co_await sleep_for(std::chrono::milliseconds(20));
+  }
+  CHECK((co_await rig.raw("GET /stream HTTP/1.1\r\nHost: a\r\n\r\n")).starts_with("HTTP/1.1 200"));
+}
+
+}  // namespace
+
+TEST_CASE("several requests on one connection, byte for byte") { Rig().run(keep_alive); }
+TEST_CASE("bad input is answered and closed") { Rig().run(bad_input); }
+TEST_CASE("client keeps connections and deadlines") { Rig().run(client_side); }
+TEST_CASE("WebSocket both ways, subprotocol, close code") { Rig().run(websocket); }
+TEST_CASE("a client that goes away is noticed") { Rig().run(gone); }

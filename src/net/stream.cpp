@@ -1,0 +1,136 @@
+#include "net/stream.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+namespace sebring::net {
+namespace {
+
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+
+Error error_of(const boost::system::error_code& code, std::string_view doing) {
+  if (code == asio::error::operation_aborted) return Error(Errc::cancelled, std::string(doing) + ": cancelled");
+  if (code.category() == boost::system::system_category()) return Error::from_errno(code.value(), doing);
+  return Error(Errc::unavailable, std::string(doing) + ": " + code.message());
+}
+
+class SocketStream final : public ByteStream {
+ public:
+  explicit SocketStream(Socket socket) : socket_(std::move(socket)) {
+    if (socket_.local_endpoint_family() == AF_INET || socket_.local_endpoint_family() == AF_INET6) {
+      const int on = 1;
+      ::setsockopt(socket_.get().native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+  }
+
+  asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) override {
+    auto [code, bytes] = co_await socket_.get().async_read_some(into, kToken);
+    if (code == asio::error::eof || code == asio::error::connection_reset) co_return std::size_t{0};
+    if (code) co_return fail(error_of(code, "read"));
+    co_return bytes;
+  }
+
+  asio::awaitable<Result<void>> write(asio::const_buffer data) override {
+    auto [code, bytes] = co_await asio::async_write(socket_.get(), data, kToken);
+    if (code) co_return fail(error_of(code, "write"));
+    co_return Result<void>{};
+  }
+
+  asio::awaitable<Result<void>> write2(asio::const_buffer first, asio::const_buffer second) override {
+    const std::array<asio::const_buffer, 2> both{first, second};
+    auto [code, bytes] = co_await asio::async_write(socket_.get(), both, kToken);
+    if (code) co_return fail(error_of(code, "write"));
+    co_return Result<void>{};
+  }
+
+  void shutdown_write() override {
+    boost::system::error_code ignored;
+    socket_.get().shutdown(Socket::shutdown_send, ignored);
+  }
+  void close() override {
+    boost::system::error_code ignored;
+    socket_.get().close(ignored);
+  }
+  asio::any_io_executor executor() override { return socket_.get().get_executor(); }
+  Result<Socket> release_socket() override { return std::move(socket_.get()); }
+  int native_handle() override { return socket_.get().native_handle(); }
+
+ private:
+  // The generic protocol keeps no family of its own: asked from the kernel once.
+  class Wrapped {
+   public:
+    explicit Wrapped(Socket socket) : socket_(std::move(socket)) {}
+    Socket& get() { return socket_; }
+    int local_endpoint_family() {
+      sockaddr_storage address{};
+      socklen_t length = sizeof address;
+      if (::getsockname(socket_.native_handle(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return 0;
+      return address.ss_family;
+    }
+
+   private:
+    Socket socket_;
+  };
+  Wrapped socket_;
+};
+
+template <class Endpoint>
+asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect_to(Endpoint endpoint, std::string what) {
+  Socket socket(co_await asio::this_coro::executor);
+  auto [code] = co_await socket.async_connect(asio::generic::stream_protocol::endpoint(endpoint), kToken);
+  if (code) {
+    Error error = error_of(code, "connect to " + what);
+    co_return fail(code == asio::error::operation_aborted ? std::move(error)
+                                                          : std::move(error).with_code(Errc::unavailable));
+  }
+  co_return make_stream(std::move(socket));
+}
+
+}  // namespace
+
+std::unique_ptr<ByteStream> make_stream(Socket socket) { return std::make_unique<SocketStream>(std::move(socket)); }
+
+Result<std::unique_ptr<ByteStream>> adopt_stream(asio::any_io_executor executor, UniqueFd connected) {
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  if (::getsockname(connected.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
+    return fail_errno(errno, "adopt socket");
+  }
+  Socket socket(executor);
+  boost::system::error_code code;
+  socket.assign(asio::generic::stream_protocol(address.ss_family, 0), connected.get(), code);
+  if (code) return fail(error_of(code, "adopt socket"));
+  connected.release();
+  return make_stream(std::move(socket));
+}
+
+asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect_unix(std::string path) {
+  if (path.empty() || path.size() >= 108)
+    co_return fail(Errc::invalid_argument, "socket path is empty or too long: " + path);
+  co_return co_await connect_to(asio::local::stream_protocol::endpoint(path), path);
+}
+
+asio::awaitable<Result<std::unique_ptr<ByteStream>>> connect_tcp(std::string address, std::uint16_t port) {
+  boost::system::error_code code;
+  auto ip = asio::ip::make_address(address, code);
+  if (code) co_return fail(Errc::invalid_argument, "not an address: " + address);
+  co_return co_await connect_to(asio::ip::tcp::endpoint(ip, port), address + ":" + std::to_string(port));
+}
+
+asio::awaitable<bool> sleep_for(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  auto [code] = co_await timer.async_wait(kToken);
+  co_return !code;
+}
+
+}  // namespace sebring::net
