@@ -43,12 +43,14 @@ Result<void> check_per_sandbox(const Resources& wanted, const Limits& limits) {
 }
 
 Result<void> check_totals(const Resources& wanted, const Resources& used, const Limits& limits) {
-  if (!limits.enforce_totals) return {};
-  if (used.cpu + wanted.cpu > limits.cpu_total) return no_room("CPU", limits.cpu_total, "");
-  if (used.memory_gib + wanted.memory_gib > limits.memory_gib_total) {
+  const auto full = [](int used_now, int more, int total) { return total > 0 && more > 0 && used_now + more > total; };
+  if (full(used.cpu, wanted.cpu, limits.cpu_total)) return no_room("CPU", limits.cpu_total, "");
+  if (full(used.memory_gib, wanted.memory_gib, limits.memory_gib_total)) {
     return no_room("memory", limits.memory_gib_total, "GiB");
   }
-  if (used.disk_gib + wanted.disk_gib > limits.disk_gib_total) return no_room("disk", limits.disk_gib_total, "GiB");
+  if (full(used.disk_gib, wanted.disk_gib, limits.disk_gib_total)) {
+    return no_room("disk", limits.disk_gib_total, "GiB");
+  }
   return {};
 }
 

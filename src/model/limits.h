@@ -8,16 +8,15 @@
 
 namespace sebring::model {
 
-// Per sandbox maxima and totals of an organization. Totals hold only where `enforce_totals` says so: on machines of
-// one's own the machine is the limit.
+// Per sandbox maxima and totals of an organization. A total of 0 is no limit: on machines of one's own the machine is
+// the limit.
 struct Limits {
   int cpu_per_sandbox = 4;
   int memory_gib_per_sandbox = 8;
   int disk_gib_per_sandbox = 10;
-  bool enforce_totals = false;
-  int cpu_total = 10;
-  int memory_gib_total = 10;
-  int disk_gib_total = 30;
+  int cpu_total = 0;
+  int memory_gib_total = 0;
+  int disk_gib_total = 0;
   int snapshots = 30;
   int snapshot_gib = 20;
   int volumes = 100;
