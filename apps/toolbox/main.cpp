@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "toolbox/files/worker.h"
 #include "toolbox/serve.h"
 #ifdef SEBRING_HAS_SLOT
 #include "slot/slot.h"
@@ -91,6 +92,10 @@ Result<void> run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Executed by the daemon as the sandbox's user.
+  if (argc == 2 && std::string_view(argv[1]) == "file-worker") {
+    sebring::toolbox::files::run_file_worker(UniqueFd(0), UniqueFd(1));
+  }
   // Threads come and go here; an arena for each would be most of the daemon's memory.
   ::mallopt(M_ARENA_MAX, 1);
   const auto result = run(argc, argv);
