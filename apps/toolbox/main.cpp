@@ -70,7 +70,6 @@ Result<ServeOptions> take_slot() {
   options.configuration = std::move(entered.configuration);
   options.user_cgroup = std::move(entered.user_cgroup);
   options.memory_cgroup = std::move(entered.memory_cgroup);
-  options.cgroup_version = entered.cgroup_version;
   options.devpts = std::move(entered.devpts);
   options.self_executable = open_self();
   return options;
