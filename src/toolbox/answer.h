@@ -1,10 +1,12 @@
 #pragma once
 // Errors and results of the toolbox on its wire (spec: the daemon's error shape).
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "net/exchange.h"
 #include "net/router.h"
+#include "toolbox/paths.h"
 
 namespace sebring::toolbox {
 
@@ -30,9 +32,6 @@ struct SdkVersion {
   auto operator<=>(const SdkVersion&) const = default;
 };
 std::optional<SdkVersion> sdk_version(const net::Exchange& exchange);
-
-// Absolute path for what a client names: relative ones against `work_dir`, "~" and "~/x" against `home`.
-// Errc::invalid_argument for NUL or an empty path. Not normalised: the kernel resolves it, as the sandbox's user.
-Result<std::string> resolve_path(std::string_view path, std::string_view work_dir, std::string_view home);
+std::optional<SdkVersion> parse_sdk_version(std::string_view text);
 
 }  // namespace sebring::toolbox

@@ -39,6 +39,9 @@ struct Context {
   std::string log_dir;                  // for session logs; on the sandbox's disk, writable for the user only
   UniqueFd devpts;                      // root of the devpts instance; invalid in stand-alone mode (then /dev/pts)
   std::vector<std::string> entrypoint;  // image ENTRYPOINT + CMD, run as the session `entrypoint`; empty: none
+  UniqueFd memory_cgroup;               // directory of the users' memory cgroup; may be invalid
+  UniqueFd self_executable;             // this program, executed again as the user for file operations
+  UniqueFd git_helper;                  // the program for git operations (StartSpec::executable); may be invalid
 };
 
 // Each group adds its routes; objects that live on are owned by the returned-to router's handlers (shared_ptr).

@@ -1,0 +1,105 @@
+// sebring-toolbox: the daemon inside a sandbox. Without arguments it waits in a slot of the runner's pool. For tests:
+//   sebring-toolbox serve --listen PATH --configuration FILE [--git-helper FILE]
+// runs it as whoever started it, without namespaces; as root it switches to the configured user for commands.
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "toolbox/files/worker.h"
+#include "toolbox/serve.h"
+#ifdef SEBRING_HAS_SLOT
+#include "slot/slot.h"
+#endif
+
+namespace {
+
+using sebring::Errc;
+using sebring::fail;
+using sebring::Result;
+using sebring::UniqueFd;
+using sebring::toolbox::ServeOptions;
+
+UniqueFd open_self() { return UniqueFd(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC)); }
+
+Result<std::string> read_file(const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "re");
+  if (!file) return sebring::fail_errno(errno, "open " + path);
+  std::string text;
+  char buffer[4096];
+  std::size_t got = 0;
+  while ((got = std::fread(buffer, 1, sizeof buffer, file)) > 0) text.append(buffer, got);
+  std::fclose(file);
+  return text;
+}
+
+Result<ServeOptions> parse_arguments(int argc, char** argv) {
+  ServeOptions options;
+  options.self_executable = open_self();
+  for (int i = 2; i < argc; ++i) {
+    const std::string_view name = argv[i];
+    if (i + 1 == argc) return fail(Errc::invalid_argument, std::string(name) + " wants a value");
+    const std::string value = argv[++i];
+    if (name == "--listen") {
+      options.listen_path = value;
+    } else if (name == "--configuration") {
+      SB_TRY(options.configuration, read_file(value));
+    } else if (name == "--git-helper") {
+      options.git_helper.reset(::open(value.c_str(), O_RDONLY | O_CLOEXEC));
+      if (!options.git_helper) return sebring::fail_errno(errno, "open " + value);
+    } else {
+      return fail(Errc::invalid_argument, "unknown argument " + std::string(name));
+    }
+  }
+  if (options.listen_path.empty() || options.configuration.empty()) {
+    return fail(Errc::invalid_argument, "serve wants --listen PATH and --configuration FILE");
+  }
+  return options;
+}
+
+Result<ServeOptions> take_slot() {
+#ifdef SEBRING_HAS_SLOT
+  SB_TRY(sebring::slot::Entered entered, sebring::slot::wait_in_slot());
+  ServeOptions options;
+  options.listening = std::move(entered.listening);
+  options.configuration = std::move(entered.configuration);
+  options.user_cgroup = std::move(entered.user_cgroup);
+  options.memory_cgroup = std::move(entered.memory_cgroup);
+  options.cgroup_version = entered.cgroup_version;
+  options.devpts = std::move(entered.devpts);
+  options.self_executable = open_self();
+  return options;
+#else
+  return fail(Errc::not_implemented, "built without slots");
+#endif
+}
+
+Result<void> run(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "serve") {
+    SB_TRY(ServeOptions options, parse_arguments(argc, argv));
+    return sebring::toolbox::serve(std::move(options));
+  }
+  if (argc > 1) return fail(Errc::invalid_argument, std::string("unknown mode ") + argv[1]);
+  SB_TRY(ServeOptions options, take_slot());
+  return sebring::toolbox::serve(std::move(options));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Executed by the daemon as the sandbox's user.
+  if (argc == 2 && std::string_view(argv[1]) == "file-worker") {
+    sebring::toolbox::files::run_file_worker(UniqueFd(0), UniqueFd(1));
+  }
+  // Threads come and go here; an arena for each would be most of the daemon's memory.
+  ::mallopt(M_ARENA_MAX, 1);
+  const auto result = run(argc, argv);
+  if (result) return 0;
+  std::fprintf(stderr, "sebring-toolbox: %s\n", result.error().message().c_str());
+  return 1;
+}

@@ -1,0 +1,35 @@
+#pragma once
+// Reads of the users' memory cgroup, either version: whether its limit killed something, and what it allows and uses.
+#include <cstdint>
+#include <optional>
+
+#include "base/unique_fd.h"
+#include "toolbox/process.h"
+
+namespace sebring::toolbox {
+
+class MemoryWatch {
+ public:
+  // `directory` of the cgroup, borrowed for the duration of the call; -1: nothing is known, every answer is empty.
+  explicit MemoryWatch(int directory);
+  // Processes killed by the limit so far.
+  std::uint64_t kills() const;
+  OutOfMemory limits() const;
+  std::optional<std::uint64_t> used_bytes() const;
+  // Page cache within used_bytes().
+  std::optional<std::uint64_t> cache_bytes() const;
+  // nullopt: unlimited or unknown.
+  std::optional<std::uint64_t> limit_bytes() const;
+
+ private:
+  UniqueFd events_;
+  UniqueFd peak_;
+  UniqueFd limit_;
+  UniqueFd usage_;
+  UniqueFd stat_;
+};
+
+// Number after `key ` at the start of a line of a cgroup file's text; the whole text when `key` is empty.
+std::optional<std::uint64_t> cgroup_number(std::string_view text, std::string_view key);
+
+}  // namespace sebring::toolbox

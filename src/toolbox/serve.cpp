@@ -1,0 +1,172 @@
+#include "toolbox/serve.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "base/text.h"
+#include "net/server.h"
+#include "toolbox/answer.h"
+#include "toolbox/configuration.h"
+#include "toolbox/context.h"
+#include "toolbox/identity.h"
+
+namespace sebring::toolbox {
+namespace {
+
+// Not root, as in tests: nothing can be switched to, so commands run as who we are.
+Identity current_identity(const AccountFiles& files) {
+  auto identity = find_identity(std::to_string(::geteuid()), files);
+  SB_ASSERT(identity.has_value());
+  identity->uid = ::geteuid();
+  identity->gid = ::getegid();
+  const int count = ::getgroups(0, nullptr);
+  identity->groups.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  if (count > 0) identity->groups.resize(static_cast<std::size_t>(::getgroups(count, identity->groups.data())));
+  return *std::move(identity);
+}
+
+Environment make_environment(const Configuration& configuration, const Identity& user) {
+  Environment environment = login_environment(user);
+  if (!configuration.hostname.empty()) environment["HOSTNAME"] = configuration.hostname;
+  for (const auto& [name, value] : configuration.environment) {
+    // An image may say anything here; what is no name would only confuse the shells.
+    if (!name.empty() && name.find('=') == std::string::npos) environment[name] = value;
+  }
+  return environment;
+}
+
+// A directory of root's, so that the user can not put a link in its place; the user's only from the last part on.
+std::string make_log_dir(const Configuration& configuration, const Identity& user) {
+  std::string directory = configuration.log_dir;
+  if (directory.empty()) {
+    struct stat status{};
+    const bool has_var = ::lstat("/var/lib", &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == 0;
+    const std::string parent = has_var ? "/var/lib/sebring" : "/.sebring";
+    if (::mkdir(parent.c_str(), 0755) < 0 && errno != EEXIST) return {};
+    directory = parent + "/sessions";
+  }
+  if (::mkdir(directory.c_str(), 0700) < 0 && errno != EEXIST) return {};
+  UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!opened) return {};
+  if (::geteuid() == 0 && ::fchown(opened.get(), user.uid, user.gid) < 0) return {};
+  return directory;
+}
+
+void add_all_routes(net::Router& router, Context& context) {
+#ifdef SEBRING_TOOLBOX_info
+  add_info_routes(router, context);
+#endif
+#ifdef SEBRING_TOOLBOX_execute
+  add_execute_routes(router, context);
+#endif
+#ifdef SEBRING_TOOLBOX_file
+  add_file_routes(router, context);
+#endif
+#ifdef SEBRING_TOOLBOX_session
+  add_session_routes(router, context);
+#endif
+#ifdef SEBRING_TOOLBOX_pty
+  add_pty_routes(router, context);
+#endif
+#ifdef SEBRING_TOOLBOX_interpreter
+  add_interpreter_routes(router, context);
+#endif
+#ifdef SEBRING_TOOLBOX_lsp
+  add_lsp_routes(router, context);
+#endif
+#ifdef SEBRING_TOOLBOX_git
+  add_git_routes(router, context);
+#endif
+#ifdef SEBRING_TOOLBOX_proxy
+  add_proxy_routes(router, context);
+#endif
+}
+
+net::asio::awaitable<void> dispatch(const net::Router& router, net::Exchange& exchange) {
+  const net::RequestHead& request = exchange.request();
+  const net::Router::Match match = router.match(request.method, request.path);
+  if (match.route) {
+    Error broken(Errc::internal, "");
+    try {
+      co_await match.route->handler(exchange, match.parameters);
+      co_return;
+    } catch (const boost::system::system_error&) {
+      throw;  // a cancelled connection
+    } catch (const std::exception& thrown) {
+      broken = Error(Errc::internal, thrown.what());
+    }
+    std::fprintf(stderr, "%s %s: %s\n", request.method.c_str(), request.path.c_str(), broken.message().c_str());
+    co_await answer_error(exchange, broken);
+  } else if (match.bad_escape) {
+    co_await answer_error(exchange, Error(Errc::invalid_argument, "bad escape in the path"));
+  } else if (match.path_known) {
+    auto response = error_response(Error(Errc::invalid_argument, "method not allowed"), request);
+    response.status = 405;
+    co_await exchange.respond(std::move(response));
+  } else {
+    co_await answer_error(exchange, Error(Errc::not_found, "no such endpoint: " + request.path));
+  }
+}
+
+net::Response head_error(int status, std::string_view why) {
+  net::RequestHead unknown;
+  auto response = error_response(Error(Errc::invalid_argument, std::string(why)), unknown);
+  response.status = status;
+  return response;
+}
+
+}  // namespace
+
+Result<void> serve(ServeOptions options) {
+  SB_TRY(Configuration configuration, parse_configuration(options.configuration));
+  const AccountFiles files = read_account_files();
+  Identity user;
+  if (::geteuid() == 0) {
+    SB_TRY(user, find_identity(configuration.user, files));
+  } else {
+    user = current_identity(files);
+  }
+  ::signal(SIGPIPE, SIG_IGN);
+  ::umask(022);
+
+  asio::io_context io(1);
+  auto spawner = make_spawner(io, options.user_cgroup.get(), options.cgroup_version, options.memory_cgroup.get());
+  Context context{.io = io,
+                  .spawner = *spawner,
+                  .user = user,
+                  .environment = make_environment(configuration, user),
+                  .work_dir = configuration.work_dir.empty() ? user.home : configuration.work_dir,
+                  .sandbox_id = configuration.sandbox_id,
+                  .version = configuration.version,
+                  .log_dir = make_log_dir(configuration, user),
+                  .devpts = std::move(options.devpts),
+                  .entrypoint = configuration.entrypoint,
+                  .memory_cgroup = std::move(options.memory_cgroup),
+                  .self_executable = std::move(options.self_executable),
+                  .git_helper = std::move(options.git_helper)};
+  net::Router router;
+  add_all_routes(router, context);
+  auto server = net::make_server(
+      io.get_executor(), {}, [&router](net::Exchange& exchange) { return dispatch(router, exchange); }, head_error);
+  if (options.listening) {
+    SB_CHECK(server->listen_fd(std::move(options.listening)));
+  } else {
+    SB_CHECK(server->listen_unix(options.listen_path, 0600));
+  }
+  for (;;) {
+    try {
+      io.run();
+      return fail(Errc::internal, "the event loop has ended");
+    } catch (const std::exception& thrown) {
+      // One connection's fault; the others go on.
+      std::fprintf(stderr, "event loop: %s\n", thrown.what());
+    }
+  }
+}
+
+}  // namespace sebring::toolbox

@@ -1,0 +1,139 @@
+"""Deaths of whole processes with sandboxes running: nobody else notices, everything comes back."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from harness import Leftovers, Server  # noqa: E402
+
+
+class RestartTest(unittest.TestCase):
+    def run(self, result=None):
+        with Leftovers():
+            super().run(result)
+
+    def with_server(self, **settings):
+        server = Server({"slots": 2, **settings}).start()
+        self.addCleanup(server.__exit__, None, None, None)
+        return server
+
+    def wait_for(self, what, condition, seconds=20):
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if condition():
+                return
+            time.sleep(0.05)
+        self.fail(what)
+
+    def test_control_and_runner_die_and_sandboxes_live(self):
+        server = self.with_server()
+        boxes = [server.create() for _ in range(3)]
+        for box in boxes:
+            server.execute(box["id"], "nohup sleep 1000 >/dev/null 2>&1 & echo $! > /tmp/pid")
+        for role in ("control", "runner", "control", "runner"):
+            pid = server.role_pid(role)
+            os.kill(pid, signal.SIGKILL)
+            self.wait_for(f"{role} restarts", lambda: server.role_pid(role) not in (None, pid))
+            server.wait_serving()
+            for box in boxes:
+                result = server.execute(box["id"], "kill -0 $(cat /tmp/pid) && echo alive")
+                self.assertEqual(result["result"], "alive\n", role)
+                self.assertEqual(server.request("GET", f"/api/sandbox/{box['id']}")[1]["state"], "started")
+        another = server.create()
+        self.assertEqual(server.execute(another["id"], "echo new")["result"], "new\n")
+
+    def test_requests_go_on_while_the_runner_is_dead(self):
+        server = self.with_server()
+        box = server.create()
+        stop, failures = threading.Event(), []
+
+        def ask():
+            while not stop.is_set():
+                try:
+                    if server.execute(box["id"], "echo x")["result"] != "x\n":
+                        failures.append("wrong result")
+                except Exception as error:  # noqa: BLE001
+                    failures.append(repr(error))
+        worker = threading.Thread(target=ask)
+        worker.start()
+        for _ in range(3):
+            pid = server.role_pid("runner")
+            os.kill(pid, signal.SIGKILL)
+            self.wait_for("runner restarts", lambda: server.role_pid("runner") not in (None, pid))
+            time.sleep(0.3)
+        stop.set()
+        worker.join()
+        self.assertEqual(failures, [])
+
+    def test_dead_toolbox_is_noticed(self):
+        server = self.with_server()
+        box = server.create()
+        pid = self.toolbox_pid(server, box["id"])
+        os.kill(pid, signal.SIGKILL)
+        start = time.monotonic()
+        self.wait_for("the death is reported",
+                      lambda: server.request("GET", f"/api/sandbox/{box['id']}")[1]["state"] in ("error", "stopped"), 5)
+        self.assertLess(time.monotonic() - start, 1.5)
+        sandbox = server.request("GET", f"/api/sandbox/{box['id']}")[1]
+        self.assertTrue(sandbox["errorReason"], sandbox)
+        self.assertEqual(server.request("DELETE", f"/api/sandbox/{box['id']}")[0], 200)
+
+    def toolbox_pid(self, server, sandbox_id):
+        answer = subprocess.run(["curl", "-s", "--unix-socket", str(server.run_dir() / "runner.sock"),
+                                 f"http://runner/v1/sandboxes/{sandbox_id}"], capture_output=True, text=True, check=True)
+        import json
+        return json.loads(answer.stdout)["pid"]
+
+    def test_out_of_memory_inside(self):
+        server = self.with_server()
+        box = server.create()
+        result = server.execute(box["id"], "python3 -c 'x = bytearray(6 << 30); print(len(x))'", timeout=60)
+        self.assertNotEqual(result["exitCode"], 0)
+        self.assertIn("memory", str(result).lower())
+        self.assertEqual(server.execute(box["id"], "echo alive")["result"], "alive\n")
+
+    def test_reboot(self):
+        server = self.with_server()
+        box = server.create()
+        server.execute(box["id"], "echo kept > /home/daytona/kept; sync")
+        self.kill_everything(server)
+        server.start()
+        sandbox = server.request("GET", f"/api/sandbox/{box['id']}")[1]
+        self.assertEqual(sandbox["state"], "stopped", sandbox)
+        self.assertEqual(server.request("POST", f"/api/sandbox/{box['id']}/start")[0], 200)
+        self.assertEqual(server.execute(box["id"], "cat /home/daytona/kept")["result"], "kept\n")
+
+    def kill_everything(self, server):
+        """As a power cut: every process of this server and its sandboxes at once, nobody cleans up."""
+        roles = [server.process.pid, server.role_pid("control"), server.role_pid("runner")]
+        inside = [int(pid) for path in pathlib.Path("/sys/fs/cgroup").rglob(f"sebring-{server.instance()}/**/cgroup.procs")
+                  for pid in path.read_text().split()]
+        for pid in [p for p in roles if p] + inside:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        server.process.wait()
+        server.process.stdout.close()
+        server.process = None
+        pathlib.Path(server.data / "boot-id-for-tests").write_text(str(time.time_ns()))
+
+    def test_clean_stop_within_five_seconds(self):
+        server = self.with_server()
+        box = server.create()
+        server.execute(box["id"], "trap '' TERM; nohup sh -c 'trap \"\" TERM; sleep 1000' >/dev/null 2>&1 & echo started")
+        start = time.monotonic()
+        server.stop()
+        self.assertLess(time.monotonic() - start, 5)
+        server.start()
+        self.assertEqual(server.request("GET", f"/api/sandbox/{box['id']}")[1]["state"], "stopped")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
