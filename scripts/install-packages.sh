@@ -5,7 +5,7 @@
 #   run      what a running sebring calls
 #   test     registries, servers and languages of the integration tests
 #   bench    the runtimes that benchmarks compare with
-#   vm       QEMU and a kernel for the linux-vm class
+#   vm       QEMU and what makes disks for it, for scripts/test-vm.sh
 #   browser  Chromium, for the tests of the dashboard
 set -euo pipefail
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
@@ -18,15 +18,15 @@ group_packages() {
         echo libarchive-dev libzstd-dev libssh-dev libssh2-1-dev libcurl4-openssl-dev libmnl-dev libnftnl-dev
         echo doctest-dev zlib1g-dev libpcre2-dev
         ;;
-    run) echo mmdebstrap btrfs-progs nftables iproute2 e2fsprogs zstd ;;
+    run) echo mmdebstrap btrfs-progs nftables iproute2 e2fsprogs zstd python3 ;;
     test)
-        echo python3-venv docker-registry skopeo umoci openssh-client openssh-server rsync nginx git
+        echo python3 python3-venv docker-registry skopeo umoci openssh-client openssh-server rsync nginx git strace curl procps
         # Languages often come from elsewhere, newer than Debian's.
         if ! has_command node || ! has_command npm; then echo nodejs npm; fi
         if ! has_command go; then echo golang; fi
         ;;
     bench) echo crun runc bubblewrap ;;
-    vm) echo qemu-system-x86 linux-image-amd64 ;;
+    vm) echo qemu-system-x86 mmdebstrap busybox-static kmod cpio e2fsprogs binutils curl python3 ;;
     browser) echo chromium ;;
     *) fail "unknown group '$1', see the head of $0" ;;
     esac

@@ -104,7 +104,7 @@ wait_for 'VM-SERVING' 900
 key=$(grep -ao 'VM-KEY: [^[:cntrl:]]*' "$work/console" | tail -n 1 | cut -d' ' -f2)
 grep -a 'VM-' "$work/console" | sed 's/^/  vm: /'
 say "one story of the official Python SDK"
-env_path=$(tests/integration/env/make python-newest | tail -n 1)
+env_path=$(tests/integration/env/create python-newest | tail -n 1)
 SEBRING_URL="http://127.0.0.1:$port" SEBRING_KEY="$key" "$env_path/bin/python" tests/integration/stories/short_story.py
 curl -s -m 5 "http://127.0.0.1:$port/api/health" >/dev/null
 wait_for 'VM-RESULT: ok' 1800

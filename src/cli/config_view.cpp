@@ -12,10 +12,14 @@ namespace {
 
 std::string_view name_of(config::Origin origin) {
   switch (origin) {
-    case config::Origin::default_value: return "default";
-    case config::Origin::file: return "file";
-    case config::Origin::environment: return "environment";
-    case config::Origin::flag: return "flag";
+    case config::Origin::default_value:
+      return "default";
+    case config::Origin::file:
+      return "file";
+    case config::Origin::environment:
+      return "environment";
+    case config::Origin::flag:
+      return "flag";
   }
   return "";
 }
@@ -63,7 +67,8 @@ bj::value config_json(const config::Loaded& loaded) {
                               {"environment", config::environment_name(setting)},
                               {"description", setting.description}});
   }
-  return bj::object{{"file", loaded.file.empty() ? bj::value() : bj::value(loaded.file)}, {"settings", std::move(list)}};
+  return bj::object{{"file", loaded.file.empty() ? bj::value() : bj::value(loaded.file)},
+                    {"settings", std::move(list)}};
 }
 
 }  // namespace sebring::cli

@@ -18,7 +18,8 @@ int create_key(const std::string& socket, const Output& output, const KeyCreateO
 int list_keys(const std::string& socket, const Output& output);
 int delete_key(const std::string& socket, const Output& output, const std::string& name);
 
-// RUN-DIR/control/admin.sock of the server with this data directory. Errc::unavailable, saying so, when it does not run.
+// RUN-DIR/control/admin.sock of the server with this data directory. Errc::unavailable, saying so, when it does not
+// run.
 Result<std::string> find_admin_socket(const std::string& data_dir, const std::string& run_dir);
 
 }  // namespace sebring::cli

@@ -5,8 +5,12 @@ namespace sebring::cli {
 std::string quickstart(const std::string& api_url, const std::string& key) {
   const std::string shown = key.empty() ? "YOUR_KEY   # sebring key create NAME" : key;
   return "Environment of the official Daytona SDKs:\n"
-         "  export DAYTONA_API_URL=" + api_url + "\n"
-         "  export DAYTONA_API_KEY=" + shown + "\n"
+         "  export DAYTONA_API_URL=" +
+         api_url +
+         "\n"
+         "  export DAYTONA_API_KEY=" +
+         shown +
+         "\n"
          "\n"
          "Python (pip install daytona):\n"
          "  from daytona import Daytona\n"

@@ -18,6 +18,8 @@
 
 namespace sebring::image {
 
+class Seeds;
+
 enum class PoolKind {
   btrfs,       // the directory given lies on btrfs already
   loop,        // btrfs in a preallocated file
@@ -96,7 +98,7 @@ class Pool {
 
  private:
   friend class Seeds;
-  explicit Pool(PoolConfig config) : config_(std::move(config)) {}
+  explicit Pool(PoolConfig config);
   Result<void> open_root();
   Result<void> open_loop();
   Result<void> make_image_file(const std::string& path);
@@ -124,7 +126,7 @@ class Pool {
   UniqueFd seed_;                  // this instance's, opened
   std::uint64_t seed_number_ = 0;
   std::uint64_t layers_top_ = 0;
-  std::unique_ptr<class Seeds> seeds_;
+  std::unique_ptr<Seeds> seeds_;
 };
 
 bool is_pool_name(std::string_view name);

@@ -58,6 +58,7 @@ Result<std::unique_ptr<Pool>> Pool::open(PoolConfig config) {
   return pool;
 }
 
+Pool::Pool(PoolConfig config) : config_(std::move(config)) {}
 Pool::~Pool() { seeds_.reset(); }
 
 Result<void> Pool::open_root() {
@@ -130,10 +131,7 @@ Result<void> Pool::configure_file_system() {
 Result<void> Pool::make_layout() {
   bool btrfs = kind_ != PoolKind::directories;
   if (!os::exists_at(root(), "layers")) {
-    if (btrfs)
-      SB_CHECK(os::btrfs::create_subvolume(root(), "layers"));
-    else
-      SB_CHECK(os::make_dir_at(root(), "layers", 0755));
+    SB_CHECK(btrfs ? os::btrfs::create_subvolume(root(), "layers") : os::make_dir_at(root(), "layers", 0755));
   }
   std::string instance = "i/" + config_.instance;
   // 0755: the mounter's file system id is a sandbox's own while it looks these up.

@@ -100,8 +100,8 @@ class ChildProcess final : public Process, public std::enable_shared_from_this<C
       status.signal = info.si_status;
       status.code = 128 + info.si_status;
     }
-    // A shell reports the victim's end as 137 without being one itself.
-    if ((status.signal == SIGKILL || status.code == 128 + SIGKILL) && children_->memory.kills() > kills_before_) {
+    // The victim is often a grandchild: a shell reports it as 137, a compiler driver as 1.
+    if (status.code != 0 && children_->memory.kills() > kills_before_) {
       status.out_of_memory = children_->memory.limits();
     }
     ended_ = status;

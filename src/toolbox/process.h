@@ -22,7 +22,7 @@ struct StartSpec {
   std::vector<std::string> candidates;
   // Instead of candidates: an executable (no script) that is open here, borrowed until start() returns. -1: none.
   int executable = -1;
-  std::vector<std::string> argv;
+  std::vector<std::string> argv;         // an empty argv[0] stands for the path that is executed
   std::vector<std::string> environment;  // "NAME=value"
   std::string cwd;                       // entered as the user
   uid_t uid = 0;
@@ -41,7 +41,8 @@ struct OutOfMemory {
 struct ExitStatus {
   int code = 0;    // exit code, or 128 + signal
   int signal = 0;  // 0: exited by itself
-  // Set when the memory cgroup killed something between start and end of this process, and this one died of SIGKILL.
+  // Set when the memory cgroup killed something between start and end of this process, and this one failed. (Which
+  // process it was is not known; with two commands at once it may have been the other's.)
   std::optional<OutOfMemory> out_of_memory;
 };
 

@@ -184,7 +184,11 @@ SB_CHILD void Launch::child() const {
                         AT_EMPTY_PATH);
     fail_child(status_, SpawnStep::exec, error);
   }
+  // The list is this launch's own; nobody else looks at it before the child has let go.
+  char** argv = const_cast<char**>(argv_.data());
+  const bool named_by_path = argv[0] && argv[0][0] == '\0';
   for (const char* path : path_pointers_) {
+    if (named_by_path) argv[0] = const_cast<char*>(path);
     const long r = raw_syscall(SYS_execve, word(path), word(argv_.data()), word(environment_.data()));
     if (r != -ENOENT && r != -ENOTDIR && error == -ENOENT) error = r;
   }

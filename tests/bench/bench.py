@@ -18,7 +18,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from harness import BUILD, POOL, Server, snapshot_directory  # noqa: E402
+from harness import BUILD, Server, snapshot_directory  # noqa: E402
 from ws import WebSocket  # noqa: E402
 
 ROWS = []
@@ -313,15 +313,16 @@ def timed_create(api):
 
 
 def layer_directory():
-    digest = json.loads((snapshot_directory() / "config.json").read_text())["layer"]["digest"].removeprefix("sha256:")
-    for path in pathlib.Path(POOL).glob(f"**/layers/*{digest}*"):
-        return str(path)
-    raise RuntimeError("the default image is not in the pool")
-
-
-def pool_namespace(server):
-    """The pool may be mounted in the runner's own mount namespace only."""
-    return ["nsenter", "-m", "-t", str(server.role_pid("runner"))]
+    """The default image unpacked once beside its archive: the same root for everybody who is measured."""
+    image = snapshot_directory()
+    root = image.parent / (image.name + ".root")
+    if not root.exists():
+        part = image.parent / (image.name + ".root.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir()
+        subprocess.run(["tar", "--zstd", "-xpf", str(image / "layer.tar.zst"), "-C", str(part)], check=True)
+        part.rename(root)
+    return str(root)
 
 
 def peers(server, n):
@@ -360,7 +361,7 @@ def sdks(server, n):
     here = pathlib.Path(__file__).resolve().parent
     envs = here.parent / "integration" / "env"
     for name, script, program in (("python-newest", "sdk_python.py", ["{env}/bin/python"]), ("typescript-newest", "sdk_typescript.mjs", ["node"])):
-        made = subprocess.run([str(envs / "make"), name], capture_output=True, text=True)
+        made = subprocess.run([str(envs / "create"), name], capture_output=True, text=True)
         if made.returncode != 0:
             value(f"create -> first command, {name} SDK", "SDK environment can not be made")
             continue
