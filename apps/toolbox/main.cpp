@@ -62,6 +62,14 @@ Result<ServeOptions> parse_arguments(int argc, char** argv) {
   return options;
 }
 
+#ifdef SEBRING_HAS_SLOT
+template <class Entered>
+UniqueFd take_git_helper(Entered& entered) {
+  if constexpr (requires { entered.git_helper; }) return std::move(entered.git_helper);
+  return {};
+}
+#endif
+
 Result<ServeOptions> take_slot() {
 #ifdef SEBRING_HAS_SLOT
   SB_TRY(sebring::slot::Entered entered, sebring::slot::wait_in_slot());
@@ -70,9 +78,9 @@ Result<ServeOptions> take_slot() {
   options.configuration = std::move(entered.configuration);
   options.user_cgroup = std::move(entered.user_cgroup);
   options.memory_cgroup = std::move(entered.memory_cgroup);
-  options.cgroup_version = entered.cgroup_version;
   options.devpts = std::move(entered.devpts);
   options.self_executable = open_self();
+  options.git_helper = take_git_helper(entered);
   return options;
 #else
   return fail(Errc::not_implemented, "built without slots");
