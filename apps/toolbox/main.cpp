@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "toolbox/files/worker.h"
 #include "toolbox/serve.h"
 #ifdef SEBRING_HAS_SLOT
 #include "slot/slot.h"
@@ -61,6 +62,14 @@ Result<ServeOptions> parse_arguments(int argc, char** argv) {
   return options;
 }
 
+#ifdef SEBRING_HAS_SLOT
+template <class Entered>
+UniqueFd take_git_helper(Entered& entered) {
+  if constexpr (requires { entered.git_helper; }) return std::move(entered.git_helper);
+  return {};
+}
+#endif
+
 Result<ServeOptions> take_slot() {
 #ifdef SEBRING_HAS_SLOT
   SB_TRY(sebring::slot::Entered entered, sebring::slot::wait_in_slot());
@@ -69,9 +78,9 @@ Result<ServeOptions> take_slot() {
   options.configuration = std::move(entered.configuration);
   options.user_cgroup = std::move(entered.user_cgroup);
   options.memory_cgroup = std::move(entered.memory_cgroup);
-  options.cgroup_version = entered.cgroup_version;
   options.devpts = std::move(entered.devpts);
   options.self_executable = open_self();
+  options.git_helper = take_git_helper(entered);
   return options;
 #else
   return fail(Errc::not_implemented, "built without slots");
@@ -91,6 +100,10 @@ Result<void> run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Executed by the daemon as the sandbox's user.
+  if (argc == 2 && std::string_view(argv[1]) == "file-worker") {
+    sebring::toolbox::files::run_file_worker(UniqueFd(0), UniqueFd(1));
+  }
   // Threads come and go here; an arena for each would be most of the daemon's memory.
   ::mallopt(M_ARENA_MAX, 1);
   const auto result = run(argc, argv);

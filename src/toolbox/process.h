@@ -22,7 +22,7 @@ struct StartSpec {
   std::vector<std::string> candidates;
   // Instead of candidates: an executable (no script) that is open here, borrowed until start() returns. -1: none.
   int executable = -1;
-  std::vector<std::string> argv;
+  std::vector<std::string> argv;         // an empty argv[0] stands for the path that is executed
   std::vector<std::string> environment;  // "NAME=value"
   std::string cwd;                       // entered as the user
   uid_t uid = 0;
@@ -41,7 +41,8 @@ struct OutOfMemory {
 struct ExitStatus {
   int code = 0;    // exit code, or 128 + signal
   int signal = 0;  // 0: exited by itself
-  // Set when the memory cgroup killed something between start and end of this process, and this one died of SIGKILL.
+  // Set when the memory cgroup killed something between start and end of this process, and this one failed. (Which
+  // process it was is not known; with two commands at once it may have been the other's.)
   std::optional<OutOfMemory> out_of_memory;
 };
 
@@ -66,8 +67,8 @@ class Spawner {
   virtual asio::awaitable<Result<std::shared_ptr<Process>>> start(StartSpec spec) = 0;
 };
 
-// `user_cgroup`, `cgroup_version`: as in slot::Entered; borrowed, -1 for none. `memory_cgroup` likewise.
-std::unique_ptr<Spawner> make_spawner(asio::io_context& io, int user_cgroup, int cgroup_version, int memory_cgroup);
+// `user_cgroup`, `memory_cgroup`: as in slot::Entered; borrowed, -1 for none.
+std::unique_ptr<Spawner> make_spawner(asio::io_context& io, int user_cgroup, int memory_cgroup);
 
 // A pipe, both ends close-on-exec, ours non-blocking.
 struct Pipe {

@@ -135,7 +135,7 @@ Result<void> serve(ServeOptions options) {
   ::umask(022);
 
   asio::io_context io(1);
-  auto spawner = make_spawner(io, options.user_cgroup.get(), options.cgroup_version, options.memory_cgroup.get());
+  auto spawner = make_spawner(io, options.user_cgroup.get(), options.memory_cgroup.get());
   Context context{.io = io,
                   .spawner = *spawner,
                   .user = user,
@@ -148,6 +148,7 @@ Result<void> serve(ServeOptions options) {
                   .entrypoint = configuration.entrypoint,
                   .memory_cgroup = std::move(options.memory_cgroup),
                   .self_executable = std::move(options.self_executable),
+                  .cpus = configuration.cpus,
                   .git_helper = std::move(options.git_helper)};
   net::Router router;
   add_all_routes(router, context);

@@ -1,4 +1,5 @@
 // Sends one request again and again over several keep-alive connections and prints latency percentiles as JSON:
+// HOST may be the path of a Unix socket.
 //   sebring-load HOST PORT CONNECTIONS COUNT METHOD TARGET [HEADER: VALUE]... [--body TEXT | --body-bytes N]
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
@@ -53,7 +54,8 @@ asio::awaitable<void> worker(const Plan& plan, Outcome& outcome) {
   while (outcome.started < plan.count) {
     ++outcome.started;
     if (!connection) {
-      auto stream = co_await connect_tcp(plan.host, plan.port);
+      auto stream = plan.host.starts_with('/') ? co_await connect_unix(plan.host)
+                                              : co_await connect_tcp(plan.host, plan.port);
       if (!stream) {
         ++outcome.failed;
         continue;

@@ -1,0 +1,84 @@
+#include <sys/stat.h>
+
+#include "toolbox_git/git_error.h"
+#include "toolbox_git/operations.h"
+#include "toolbox_git/repository.h"
+#include "toolbox_git/worktree.h"
+
+namespace sebring::toolbox_git {
+namespace {
+
+enum class Kind { missing, directory, other };
+
+Kind kind_of(git_repository* repository, const std::string& path) {
+  struct stat info;
+  if (::lstat((git_repository_workdir(repository) + path).c_str(), &info) != 0) return Kind::missing;
+  return S_ISDIR(info.st_mode) ? Kind::directory : Kind::other;
+}
+
+// Is a file, or the top of another repository, which is added as one entry.
+bool is_single_entry(git_repository* repository, const std::string& path, Kind kind) {
+  if (kind == Kind::other) return true;
+  if (kind == Kind::missing || path.empty()) return false;
+  struct stat info;
+  return ::lstat((git_repository_workdir(repository) + path + "/.git").c_str(), &info) == 0;
+}
+
+int count_match(const char*, const char*, void* payload) {
+  ++*static_cast<std::size_t*>(payload);
+  return 0;
+}
+
+// What is new, changed or gone below a directory or under a pattern; ignored files are left out.
+Result<std::size_t> add_all(git_index* index, const std::string& path, unsigned flags) {
+  std::size_t matches = 0;
+  const std::vector<std::string> paths = path.empty() ? std::vector<std::string>() : std::vector<std::string>{path};
+  const StringArray specs(paths);
+  GIT_CHECK(git_index_add_all(index, paths.empty() ? nullptr : &specs.get(), flags, count_match, &matches),
+            "add " + (path.empty() ? "all files" : path));
+  return matches;
+}
+
+bool is_tracked_directory(git_index* index, const std::string& path) {
+  std::size_t position = 0;
+  return git_index_find_prefix(&position, index, (path + "/").c_str()) == 0;
+}
+
+Result<void> add_one(git_repository* repository, git_index* index, const std::string& file) {
+  SB_TRY(const auto path, path_in_worktree(repository, file));
+  const auto kind = path.empty() ? Kind::directory : kind_of(repository, path);
+  if (is_single_entry(repository, path, kind)) {
+    GIT_CHECK(git_index_add_bypath(index, path.c_str()), "add " + path);
+    return {};
+  }
+  if (kind == Kind::directory) {
+    SB_CHECK(add_all(index, path, GIT_INDEX_ADD_DISABLE_PATHSPEC_MATCH));
+    return {};
+  }
+  if (git_index_get_bypath(index, path.c_str(), 0)) {
+    GIT_CHECK(git_index_remove_bypath(index, path.c_str()), "add the removal of " + path);
+    return {};
+  }
+  if (is_tracked_directory(index, path)) {
+    SB_CHECK(add_all(index, path, GIT_INDEX_ADD_DISABLE_PATHSPEC_MATCH));
+    return {};
+  }
+  if (path.find_first_of("*?[") != path.npos) {
+    SB_TRY(const auto matches, add_all(index, path, GIT_INDEX_ADD_DEFAULT));
+    if (matches > 0) return {};
+  }
+  return fail(Errc::not_found, "'" + file + "' did not match any files");
+}
+
+}  // namespace
+
+Result<std::string> perform(const Add& request, Tools&) {
+  SB_TRY(auto repository, open_with_worktree(request.path));
+  Index index;
+  GIT_CHECK(git_repository_index(out(index), repository.get()), "open the index");
+  for (const auto& file : request.files) SB_CHECK(add_one(repository.get(), index.get(), file));
+  GIT_CHECK(git_index_write(index.get()), "write the index");
+  return "";
+}
+
+}  // namespace sebring::toolbox_git

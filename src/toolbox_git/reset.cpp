@@ -1,0 +1,143 @@
+#include <algorithm>
+#include <set>
+
+#include "toolbox_git/git_error.h"
+#include "toolbox_git/operations.h"
+#include "toolbox_git/repository.h"
+#include "toolbox_git/worktree.h"
+
+namespace sebring::toolbox_git {
+namespace {
+
+using Paths = std::set<std::string>;
+
+int collect_delta(const git_diff_delta* delta, float, void* payload) {
+  auto& paths = *static_cast<Paths*>(payload);
+  for (const char* path : {delta->old_file.path, delta->new_file.path})
+    if (path) paths.insert(path);
+  return 0;
+}
+
+Result<Paths> paths_of(const git_diff* diff) {
+  Paths paths;
+  GIT_CHECK(git_diff_foreach(const_cast<git_diff*>(diff), collect_delta, nullptr, nullptr, nullptr, &paths), "compare");
+  return paths;
+}
+
+Result<Paths> tree_to_tree(git_repository* repository, git_tree* before, git_tree* after) {
+  Diff diff;
+  GIT_CHECK(git_diff_tree_to_tree(out(diff), repository, before, after, nullptr), "compare HEAD with the target");
+  return paths_of(diff.get());
+}
+Result<Paths> tree_to_index(git_repository* repository, git_tree* tree) {
+  Diff diff;
+  GIT_CHECK(git_diff_tree_to_index(out(diff), repository, tree, nullptr, nullptr), "compare with the index");
+  return paths_of(diff.get());
+}
+Result<Paths> index_to_worktree(git_repository* repository) {
+  Diff diff;
+  git_diff_options options = GIT_DIFF_OPTIONS_INIT;
+  options.flags = GIT_DIFF_UPDATE_INDEX;
+  GIT_CHECK(git_diff_index_to_workdir(out(diff), repository, nullptr, &options), "compare with the working tree");
+  return paths_of(diff.get());
+}
+
+Result<void> refuse_common(const Paths& moving, const Paths& changed, const char* what) {
+  std::vector<std::string> common;
+  std::ranges::set_intersection(moving, changed, std::back_inserter(common));
+  if (common.empty()) return {};
+  return fail(Errc::conflict, std::string("reset: ") + what + ": " + list_some(common), kDirtyWorktree);
+}
+
+// Files of `paths` become what `target` has; those that it has not are removed.
+Result<void> rewrite_files(git_repository* repository, const git_commit* target, git_tree* tree, const Paths& paths,
+                           Output& output) {
+  CheckoutWish wish{GIT_CHECKOUT_FORCE, {}};
+  for (const auto& path : paths) {
+    TreeEntry entry;
+    if (git_tree_entry_bypath(out(entry), tree, path.c_str()) == 0) {
+      wish.paths.push_back(path);
+    } else {
+      SB_CHECK(remove_from_worktree(repository, path));
+    }
+  }
+  if (wish.paths.empty()) return {};
+  return checkout(repository, reinterpret_cast<const git_object*>(target), wish, output, "reset");
+}
+
+// Files that differ between HEAD and the target move; a local change in one of them forbids it. Others keep theirs.
+Result<Paths> files_for_keep(git_repository* repository, git_tree* head, git_tree* target) {
+  SB_TRY(auto moving, tree_to_tree(repository, head, target));
+  SB_TRY(const auto staged, tree_to_index(repository, head));
+  SB_TRY(const auto unstaged, index_to_worktree(repository));
+  SB_CHECK(refuse_common(moving, staged, "files with staged changes would be overwritten"));
+  SB_CHECK(refuse_common(moving, unstaged, "files with local changes would be overwritten"));
+  return moving;
+}
+
+// What is staged is thrown away; unstaged changes stay, unless their file is one that must move.
+Result<Paths> files_for_merge(git_repository* repository, git_tree* target) {
+  Index index;
+  GIT_CHECK(git_repository_index(out(index), repository), "open the index");
+  SB_TRY(auto moving, tree_to_index(repository, target));
+  SB_TRY(auto unstaged, index_to_worktree(repository));
+  std::erase_if(unstaged, [&](const std::string& path) {  // an unresolved file is not a change of the user's
+    return !git_index_get_bypath(index.get(), path.c_str(), 0);
+  });
+  SB_CHECK(refuse_common(moving, unstaged, "files with local changes would be overwritten"));
+  return moving;
+}
+
+Result<void> reset_files(git_repository* repository, const Reset& request, const git_commit* target) {
+  std::vector<std::string> paths;
+  for (const auto& file : request.files) {
+    SB_TRY(auto path, path_in_worktree(repository, file));
+    paths.push_back(path.empty() ? "*" : std::move(path));
+  }
+  const StringArray specs(paths);
+  GIT_CHECK(git_reset_default(repository, reinterpret_cast<const git_object*>(target), &specs.get()), "reset files");
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> perform(const Reset& request, Tools& tools) {
+  SB_TRY(auto repository, open_repository(request.path));
+  SB_TRY(auto head, head_commit(repository.get()));
+  CommitHandle target;
+  if (!request.target.empty()) {
+    SB_TRY(target, find_commit(repository.get(), request.target));
+  } else {
+    SB_TRY(target, head_commit(repository.get()));
+  }
+  if (!request.files.empty()) {
+    SB_CHECK(reset_files(repository.get(), request, target.get()));
+    return "";
+  }
+  if (!target) return fail(Errc::not_found, "reset: there is no commit yet");
+  const auto* object = reinterpret_cast<const git_object*>(target.get());
+  if (request.mode == ResetMode::merge || request.mode == ResetMode::keep) {
+    if (git_repository_is_bare(repository.get()))
+      return fail(Errc::invalid_argument, "reset: a bare repository has no working tree");
+    Tree target_tree;
+    GIT_CHECK(git_commit_tree(out(target_tree), target.get()), "read the target");
+    SB_TRY(auto tree, head_tree(repository.get()));
+    Paths moving;
+    if (request.mode == ResetMode::keep) {
+      SB_TRY(moving, files_for_keep(repository.get(), tree.get(), target_tree.get()));
+    } else {
+      SB_TRY(moving, files_for_merge(repository.get(), target_tree.get()));
+    }
+    SB_CHECK(rewrite_files(repository.get(), target.get(), target_tree.get(), moving, tools.output));
+    GIT_CHECK(git_reset(repository.get(), object, GIT_RESET_MIXED, nullptr), "reset");
+    return "";
+  }
+  git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
+  const auto kind = request.mode == ResetMode::soft   ? GIT_RESET_SOFT
+                    : request.mode == ResetMode::hard ? GIT_RESET_HARD
+                                                      : GIT_RESET_MIXED;
+  GIT_CHECK(git_reset(repository.get(), object, kind, &options), "reset");
+  return "";
+}
+
+}  // namespace sebring::toolbox_git
