@@ -103,7 +103,8 @@ class RunnerDialer final : public Dialer {
     if (code) co_return fail(Errc::cancelled, "dial: cancelled");
     SB_CO_TRY(Answer answer, receive(waiting.native_handle()));
     auto parsed = json::parse_object(answer.text);
-    if (!parsed) co_return fail(std::move(parsed.error()).while_doing("the runner's answer").with_code(Errc::bad_gateway));
+    if (!parsed)
+      co_return fail(std::move(parsed.error()).while_doing("the runner's answer").with_code(Errc::bad_gateway));
     const json::bj::value* ok = parsed->if_contains("ok");
     if (!ok || !ok->is_bool() || !ok->get_bool()) co_return fail(refusal(*parsed, port));
     if (!answer.socket) co_return fail(Errc::bad_gateway, "the runner's answer holds no socket");

@@ -16,8 +16,9 @@ constexpr std::string_view kStyle =
     "border-color:#2c343f}code{background:#2c343f}}";
 
 net::Response page(int status, std::string_view title, std::string_view content, std::string_view form_action) {
-  std::string html = "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-                     "content=\"width=device-width,initial-scale=1\"><title>";
+  std::string html =
+      "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+      "content=\"width=device-width,initial-scale=1\"><title>";
   html += escape_html(title);
   html += "</title><style>";
   html += kStyle;
@@ -27,7 +28,8 @@ net::Response page(int status, std::string_view title, std::string_view content,
   html += content;
   html += "</main></body></html>\n";
   net::Response response = net::Response::text(status, std::move(html), "text/html; charset=utf-8");
-  std::string policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors *; form-action ";
+  std::string policy =
+      "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors *; form-action ";
   policy += form_action;
   response.headers.set("Content-Security-Policy", std::move(policy));
   response.headers.set("X-Content-Type-Options", "nosniff");
@@ -61,7 +63,8 @@ std::string_view advice_of(Errc code) {
   switch (code) {
     case Errc::unauthorized:
     case Errc::forbidden:
-      return "Log in to the dashboard, or ask its owner for a signed preview link. Programs send an API key or the header "
+      return "Log in to the dashboard, or ask its owner for a signed preview link. Programs send an API key or the "
+             "header "
              "X-Daytona-Preview-Token.";
     case Errc::not_found:
       return "The sandbox may have been deleted. Check the address.";
@@ -129,8 +132,9 @@ net::Response error_page(const Error& error) {
 net::Response warning_page(std::string_view host, std::string_view action) {
   std::string content = "<p>You are about to open a preview served by a sandbox at <code>";
   content += escape_html(host);
-  content += "</code>. What it shows is made by whoever runs that sandbox. Go on only if you trust them, and enter no "
-             "passwords or other personal data.</p><form method=\"post\" action=\"";
+  content +=
+      "</code>. What it shows is made by whoever runs that sandbox. Go on only if you trust them, and enter no "
+      "passwords or other personal data.</p><form method=\"post\" action=\"";
   content += escape_html(action);
   content += "\"><button type=\"submit\">I understand, continue</button></form>";
   return page(200, "Preview of a sandbox", content, "'self'");

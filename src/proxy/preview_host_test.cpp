@@ -53,7 +53,8 @@ TEST_CASE("hosts below the preview domain that are nothing") {
       at("3000-abcdefghij01234"),
       at("3000-abcdefghij0123456"),
       at("3000-abcdefghij01234_"),
-      at("3000-b\xC3\xBC" "cdefghij0123"),
+      at("3000-b\xC3\xBC"
+         "cdefghij0123"),
       at("x.3000-" + id),
       at("3000-" + id + ".x"),
       at("3000-" + id) + ".",

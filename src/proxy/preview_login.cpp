@@ -34,8 +34,8 @@ asio::awaitable<bool> PreviewProxy::answer_own_paths(net::Exchange& exchange, Vi
     std::string back = local_path_or_root(query.find("redirect"), root);
     if (!back.starts_with(root)) back = root;
     net::Response response = redirect_to(std::move(back));
-    response.headers.set("Set-Cookie", set_cookie("daytona-preview-page-accepted", "true", kAcceptedTime, root,
-                                                  visit.place.secure()));
+    response.headers.set(
+        "Set-Cookie", set_cookie("daytona-preview-page-accepted", "true", kAcceptedTime, root, visit.place.secure()));
     (void)co_await exchange.respond(std::move(response));
     co_return true;
   }
@@ -102,9 +102,9 @@ asio::awaitable<void> PreviewProxy::handle_login(net::Exchange& exchange) {
                   .grant = std::move(*grant),
                   .expires_at = system_clock().wall_ms() + std::chrono::milliseconds(kTicketTime).count()};
   const std::string scheme = options_.platform_url.starts_with("https://") ? "https" : "http";
-  (void)co_await exchange.respond(redirect_to(scheme + "://" + host + std::string(kTicketPath) + "?ticket=" +
-                                              percent_encode(tickets_.sign(pass)) + "&to=" +
-                                              percent_encode(local_path_or_root(query.find("path"), "/"))));
+  (void)co_await exchange.respond(redirect_to(scheme + "://" + host + std::string(kTicketPath) +
+                                              "?ticket=" + percent_encode(tickets_.sign(pass)) +
+                                              "&to=" + percent_encode(local_path_or_root(query.find("path"), "/"))));
 }
 
 }  // namespace sebring::proxy

@@ -189,8 +189,8 @@ void PreviewProxy::remember_visitor(Visit& visit) {
                   .audience = visit.place.audience(),
                   .grant = visit.grant,
                   .expires_at = now + age.count() * 1000};
-  visit.set_cookie = set_cookie(visit.place.cookie_name(), cookies_.sign(pass), age, visit.place.cookie_path(),
-                                visit.place.secure());
+  visit.set_cookie =
+      set_cookie(visit.place.cookie_name(), cookies_.sign(pass), age, visit.place.cookie_path(), visit.place.secure());
 }
 
 bool PreviewProxy::needs_warning(const net::RequestHead& request, const Visit& visit) const {

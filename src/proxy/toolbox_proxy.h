@@ -35,7 +35,6 @@ struct Shared {
 ClientSide client_side_of(const Shared& shared, const net::RequestHead& request, const std::string& peer,
                           std::string scheme);
 
-
 class ToolboxProxy {
  public:
   explicit ToolboxProxy(Shared& shared) : shared_(shared) {}
