@@ -13,6 +13,7 @@
 
 #include "toolbox/files/worker.h"
 #include "toolbox/serve.h"
+#include "toolbox/sftp/server.h"
 #ifdef SEBRING_HAS_SLOT
 #include "slot/slot.h"
 #endif
@@ -104,6 +105,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "file-worker") {
     sebring::toolbox::files::run_file_worker(UniqueFd(0), UniqueFd(1));
   }
+  if (argc == 2 && std::string_view(argv[1]) == "sftp") sebring::toolbox::sftp::run_sftp(0, 1);
   // Threads come and go here; an arena for each would be most of the daemon's memory.
   ::mallopt(M_ARENA_MAX, 1);
   const auto result = run(argc, argv);

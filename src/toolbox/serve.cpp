@@ -82,6 +82,9 @@ void add_all_routes(net::Router& router, Context& context) {
 #ifdef SEBRING_TOOLBOX_git
   add_git_routes(router, context);
 #endif
+#ifdef SEBRING_TOOLBOX_channel
+  add_channel_routes(router, context);
+#endif
 #ifdef SEBRING_TOOLBOX_proxy
   add_proxy_routes(router, context);
 #endif
