@@ -151,9 +151,10 @@ std::string LspServer::end_text() const {
 
 // Beside the waiting, since a server that hangs does not read it either.
 asio::awaitable<void> LspServer::send_goodbye(std::shared_ptr<LspServer> self) {
-  const std::string id = std::to_string(++self->last_id_);
-  if (!co_await self->send("{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"method\":\"shutdown\"}")) co_return;
-  (void)co_await self->send("{\"jsonrpc\":\"2.0\",\"method\":\"exit\"}");
+  if (!co_await self->request("shutdown", nullptr)) co_return;
+  (void)co_await self->notify("exit", nullptr);
+  boost::system::error_code ignored;
+  self->input_.close(ignored);  // some wait for the end of their input, too
 }
 
 asio::awaitable<void> LspServer::stop() {
