@@ -177,7 +177,8 @@ asio::awaitable<Result<bj::value>> LspServer::request(std::string method, bj::va
   const std::int64_t id = ++last_id_;
   auto pending = std::make_shared<Pending>(context_.io);
   pending_[id] = pending;
-  bj::object message{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", std::move(params)}};
+  bj::object message{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}};
+  if (!params.is_null()) message["params"] = std::move(params);  // none at all is not the same as null
   if (auto sent = co_await send(bj::serialize(message)); !sent) {
     pending_.erase(id);
     co_return fail(std::move(sent.error()));
@@ -194,7 +195,8 @@ asio::awaitable<Result<bj::value>> LspServer::request(std::string method, bj::va
 }
 
 asio::awaitable<Result<void>> LspServer::notify(std::string method, bj::value params) {
-  bj::object message{{"jsonrpc", "2.0"}, {"method", std::move(method)}, {"params", std::move(params)}};
+  bj::object message{{"jsonrpc", "2.0"}, {"method", std::move(method)}};
+  if (!params.is_null()) message["params"] = std::move(params);
   co_return co_await send(bj::serialize(message));
 }
 
