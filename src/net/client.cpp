@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kHeadBytesMax = 64 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kHeadReadBytes = 16 * 1024;
 
 class ClientConnectionImpl final : public ClientConnection {
  public:
@@ -21,6 +22,7 @@ class ClientConnectionImpl final : public ClientConnection {
   asio::awaitable<Result<void>> send_head(const RequestHead& head) override {
     chunked_ = head.headers.has_token("Transfer-Encoding", "chunked");
     parser_.reset();
+    direct_left_.reset();
     said_close_ = head.headers.has_token("Connection", "close");
     std::string text = head.method + " " + head.target + " HTTP/1.1\r\n";
     if (!head.headers.find("Host")) text += "Host: localhost\r\n";
@@ -49,6 +51,7 @@ class ClientConnectionImpl final : public ClientConnection {
   }
 
   asio::awaitable<Result<ResponseHead>> read_head(bool head_only) override {
+    direct_left_.reset();
     for (;;) {
       parser_ = std::make_unique<ResponseParser>();
       parser_->skip(head_only);
@@ -61,7 +64,7 @@ class ClientConnectionImpl final : public ClientConnection {
           if (parser_->is_header_done()) break;
           if (buffer_.size() > kHeadBytesMax) co_return fail(Errc::bad_gateway, "head of the answer is too long");
         }
-        SB_CO_TRY(const std::size_t got, co_await stream_->read_some(buffer_.prepare(kReadBytes)));
+        SB_CO_TRY(const std::size_t got, co_await stream_->read_some(buffer_.prepare(kHeadReadBytes)));
         if (got == 0) co_return fail(Errc::unavailable, "server closed the connection before it answered");
         buffer_.commit(got);
       }
@@ -73,6 +76,7 @@ class ClientConnectionImpl final : public ClientConnection {
   }
 
   asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) override {
+    if (go_direct()) co_return co_await read_direct(into);
     parser_->sink = {.data = static_cast<char*>(into.data()), .room = into.size(), .used = 0};
     while (!parser_->is_done() && parser_->sink.used < into.size()) {
       boost::beast::error_code code;
@@ -98,8 +102,23 @@ class ClientConnectionImpl final : public ClientConnection {
     co_return parser_->sink.used;
   }
 
+  bool body_read() const override { return parser_ && (direct_left_ ? *direct_left_ == 0 : parser_->is_done()); }
+  RawBody raw_body() override {
+    if (!stream_ || !parser_ || !go_direct()) return {};
+    return {.stream = stream_.get(), .left = &*direct_left_};
+  }
+  RawBody raw_request() override {
+    if (!stream_ || chunked_ || !pending_.empty()) return {};
+    return {.stream = stream_.get(), .left = nullptr};
+  }
+  bool has_buffered() const override { return buffer_.size() > 0; }
+  void rest() override {
+    buffer_.release_if_empty();
+    parser_.reset();
+  }
+  ByteStream* stream() override { return stream_.get(); }
   bool reusable() const override {
-    return stream_ && !said_close_ && parser_ && parser_->is_done() && buffer_.size() == 0 && pending_.empty();
+    return stream_ && !said_close_ && body_read() && buffer_.size() == 0 && pending_.empty();
   }
   std::unique_ptr<ByteStream> take_stream(std::string& already_read) override {
     already_read.assign(buffer_.view());
@@ -110,6 +129,22 @@ class ClientConnectionImpl final : public ClientConnection {
   }
 
  private:
+  bool go_direct() {
+    if (direct_left_) return true;
+    if (buffer_.size() > 0 || parser_->chunked() || parser_->is_done()) return false;
+    if (auto left = parser_->content_length_remaining()) direct_left_ = *left;
+    return direct_left_.has_value();
+  }
+  // A body of known length goes from the stream straight into the caller's memory.
+  asio::awaitable<Result<std::size_t>> read_direct(asio::mutable_buffer into) {
+    if (*direct_left_ == 0) co_return std::size_t{0};
+    const std::size_t room = std::min<std::uint64_t>(into.size(), *direct_left_);
+    SB_CO_TRY(const std::size_t got, co_await stream_->read_some(asio::buffer(into.data(), room)));
+    if (got == 0) co_return fail(Errc::bad_gateway, "answer was cut");
+    *direct_left_ -= got;
+    co_return got;
+  }
+
   asio::awaitable<Result<void>> flush(std::string_view piece) {
     Result<void> sent;
     if (piece.empty() && pending_.empty()) co_return sent;
@@ -130,6 +165,7 @@ class ClientConnectionImpl final : public ClientConnection {
   std::string pending_;  // written with the next piece
   bool chunked_ = false;
   bool said_close_ = false;
+  std::optional<std::uint64_t> direct_left_;
 };
 
 bool is_idempotent(std::string_view method) {

@@ -24,8 +24,21 @@ class ClientConnection {
   virtual asio::awaitable<Result<ResponseHead>> read_head(bool head_only = false) = 0;
   // At least one byte, or 0 at the end of the body.
   virtual asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) = 0;
+  // Whether the answer's body was read to its end. May lag behind by one read_body() when the length is not known.
+  virtual bool body_read() const = 0;
+  // The answer's body, to be read past this.
+  virtual RawBody raw_body() = 0;
+  // The request's body, to be written past this: its Content-Length is the caller's to keep. nullptr stream for
+  // chunked.
+  virtual RawBody raw_request() = 0;
+  // Whether read_body() would give something without waiting.
+  virtual bool has_buffered() const = 0;
+  // Borrowed: to wait for bytes while nothing is being read. nullptr after take_stream().
+  virtual ByteStream* stream() = 0;
   // Whether the connection may carry another request: the last answer was read to its end and nobody said close.
   virtual bool reusable() const = 0;
+  // Gives buffers back while the connection waits to be used again.
+  virtual void rest() = 0;
   // After 101: the raw stream and what was already read of it.
   virtual std::unique_ptr<ByteStream> take_stream(std::string& already_read) = 0;
   virtual void close() = 0;

@@ -33,14 +33,20 @@ class Exchange {
   virtual std::optional<std::uint64_t> content_length() const = 0;
   // At least one byte, or 0 at the end. Errc::invalid_argument for broken framing, after which the connection ends.
   virtual asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) = 0;
+  // Whether the body was read to its end (also when there is none). May lag behind by one read_some().
+  virtual bool body_read() const = 0;
+  virtual RawBody raw_body() = 0;
   // The whole body; Errc::too_large when it is longer than `bytes_max`.
   virtual asio::awaitable<Result<std::string>> read_all(std::size_t bytes_max) = 0;
 
   // --- the answer, exactly once ------------------------------------------------------------------------------------
   virtual asio::awaitable<Result<void>> respond(Response response) = 0;
   // Or in pieces: with Content-Length in the head that many bytes must follow, else chunked (or until close for 1.0).
-  virtual asio::awaitable<Result<void>> start(ResponseHead head) = 0;
+  // `first` goes out with the head in one system call; it counts as the first write().
+  virtual asio::awaitable<Result<void>> start(ResponseHead head, std::string_view first = {}) = 0;
   virtual asio::awaitable<Result<void>> write(std::string_view piece) = 0;
+  // After start() with a Content-Length: the answer's body, to be written past this.
+  virtual RawBody raw_answer() = 0;
   virtual asio::awaitable<Result<void>> finish() = 0;
   // Status of what was sent; 0 before.
   virtual int status_sent() const = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "base/text.h"
 #include "net/websocket_impl.h"
@@ -39,6 +40,7 @@ asio::awaitable<Result<std::size_t>> ExchangeImpl::read_some(asio::mutable_buffe
     constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     SB_CO_CHECK(co_await connection_.stream_->write(asio::buffer(kContinue)));
   }
+  if (go_direct()) co_return co_await read_direct(into);
   parser_->sink = {.data = static_cast<char*>(into.data()), .room = into.size(), .used = 0};
   while (!parser_->is_done() && parser_->sink.used < into.size()) {
     ReadBuffer& buffer = connection_.buffer_;
@@ -69,6 +71,36 @@ asio::awaitable<Result<std::size_t>> ExchangeImpl::read_some(asio::mutable_buffe
     buffer.commit(got);
   }
   co_return parser_->sink.used;
+}
+
+bool ExchangeImpl::go_direct() {
+  if (direct_left_) return true;
+  if (connection_.buffer_.size() > 0 || parser_->chunked() || parser_->is_done()) return false;
+  if (auto left = parser_->content_length_remaining()) direct_left_ = *left;
+  return direct_left_.has_value();
+}
+
+RawBody ExchangeImpl::raw_body() {
+  if (broken_ || expects_continue_ || !go_direct()) return {};
+  return {.stream = connection_.stream_.get(), .left = &*direct_left_};
+}
+
+RawBody ExchangeImpl::raw_answer() {
+  if (framing_ != Framing::length || !pending_head_.empty()) return {};
+  return {.stream = connection_.stream_.get(), .left = &length_left_};
+}
+
+asio::awaitable<Result<std::size_t>> ExchangeImpl::read_direct(asio::mutable_buffer into) {
+  if (*direct_left_ == 0) co_return std::size_t{0};
+  const std::size_t room = std::min<std::uint64_t>(into.size(), *direct_left_);
+  SB_CO_TRY(const std::size_t got, co_await connection_.stream_->read_some(asio::buffer(into.data(), room)));
+  if (got == 0) {
+    broken_ = true;
+    keep_alive_ = false;
+    co_return fail(Errc::cancelled, "client closed the connection in the middle of the body");
+  }
+  *direct_left_ -= got;
+  co_return got;
 }
 
 asio::awaitable<Result<std::string>> ExchangeImpl::read_all(std::size_t bytes_max) {
@@ -155,7 +187,7 @@ asio::awaitable<Result<void>> ExchangeImpl::respond(Response response) {
   co_return sent;
 }
 
-asio::awaitable<Result<void>> ExchangeImpl::start(ResponseHead head) {
+asio::awaitable<Result<void>> ExchangeImpl::start(ResponseHead head, std::string_view first) {
   SB_ASSERT(status_sent_ == 0);
   status_sent_ = head.status;
   std::optional<std::uint64_t> length;
@@ -179,8 +211,10 @@ asio::awaitable<Result<void>> ExchangeImpl::start(ResponseHead head) {
     head.headers.add("Transfer-Encoding", "chunked");
   }
   if (status_has_no_body(head.status) && head.status != 304) length.reset();
-  const std::string text = head_text(head.status, head.reason, head.headers, length);
-  co_return co_await connection_.stream_->write(asio::buffer(text));
+  std::string text = head_text(head.status, head.reason, head.headers, length);
+  if (first.empty() || framing_ == Framing::none) co_return co_await connection_.stream_->write(asio::buffer(text));
+  pending_head_ = std::move(text);
+  co_return co_await write(first);
 }
 
 asio::awaitable<Result<void>> ExchangeImpl::write(std::string_view piece) {
@@ -192,19 +226,21 @@ asio::awaitable<Result<void>> ExchangeImpl::write(std::string_view piece) {
     }
     length_left_ -= piece.size();
   }
-  if (framing_ != Framing::chunked) co_return co_await connection_.stream_->write(asio::buffer(piece));
+  std::string before = std::exchange(pending_head_, {});
+  if (framing_ != Framing::chunked) {
+    if (before.empty()) co_return co_await connection_.stream_->write(asio::buffer(piece));
+    co_return co_await connection_.stream_->write2(asio::buffer(before), asio::buffer(piece));
+  }
   char size[20];
   auto end = std::to_chars(size, size + 16, piece.size(), 16).ptr;
   *end++ = '\r';
   *end++ = '\n';
-  std::string framed;
-  const std::size_t head_size = static_cast<std::size_t>(end - size);
+  before.append(size, end);
   if (piece.size() <= 16 * 1024) {  // one system call for what is small, no copy for what is large
-    framed.reserve(head_size + piece.size() + 2);
-    framed.append(size, head_size).append(piece).append("\r\n");
-    co_return co_await connection_.stream_->write(asio::buffer(framed));
+    before.append(piece).append("\r\n");
+    co_return co_await connection_.stream_->write(asio::buffer(before));
   }
-  SB_CO_CHECK(co_await connection_.stream_->write2(asio::buffer(size, head_size), asio::buffer(piece)));
+  SB_CO_CHECK(co_await connection_.stream_->write2(asio::buffer(before), asio::buffer(piece)));
   constexpr std::string_view kEnd = "\r\n";
   co_return co_await connection_.stream_->write(asio::buffer(kEnd));
 }
@@ -269,6 +305,8 @@ asio::awaitable<Result<std::unique_ptr<WebSocket>>> ExchangeImpl::accept_websock
 
 std::unique_ptr<ByteStream> ExchangeImpl::take_stream(std::string& already_read) {
   already_read.assign(connection_.buffer_.view());
+  connection_.buffer_.consume(connection_.buffer_.size());
+  connection_.buffer_.release_if_empty();
   status_sent_ = -1;
   complete_ = true;
   return std::move(connection_.stream_);

@@ -14,7 +14,7 @@ class ExchangeImpl final : public Exchange {
   asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) override;
   asio::awaitable<Result<std::string>> read_all(std::size_t bytes_max) override;
   asio::awaitable<Result<void>> respond(Response response) override;
-  asio::awaitable<Result<void>> start(ResponseHead head) override;
+  asio::awaitable<Result<void>> start(ResponseHead head, std::string_view first) override;
   asio::awaitable<Result<void>> write(std::string_view piece) override;
   asio::awaitable<Result<void>> finish() override;
   int status_sent() const override { return status_sent_; }
@@ -25,10 +25,15 @@ class ExchangeImpl final : public Exchange {
   std::unique_ptr<ByteStream> take_stream(std::string& already_read) override;
 
   bool keep_alive() const { return keep_alive_; }
-  bool body_done() const { return broken_ ? false : parser_->is_done(); }
+  RawBody raw_body() override;
+  RawBody raw_answer() override;
+  bool body_read() const override { return body_done(); }
+  bool body_done() const { return broken_ ? false : direct_left_ ? *direct_left_ == 0 : parser_->is_done(); }
   bool answer_complete() const { return complete_; }
 
  private:
+  bool go_direct();
+  asio::awaitable<Result<std::size_t>> read_direct(asio::mutable_buffer into);
   enum class Framing { none, length, chunked, until_close };
   std::string head_text(int status, std::string_view reason, const Headers& headers,
                         std::optional<std::uint64_t> length);
@@ -43,6 +48,9 @@ class ExchangeImpl final : public Exchange {
   int status_sent_ = 0;
   Framing framing_ = Framing::none;
   std::uint64_t length_left_ = 0;
+  std::string pending_head_;  // travels with the next write
+  // Set once a body of known length is read past the parser: from the stream into the caller's memory.
+  std::optional<std::uint64_t> direct_left_;
 };
 
 }  // namespace sebring::net

@@ -51,6 +51,15 @@ class Query {
   std::vector<Header> list_;
 };
 
+class ByteStream;
+
+// A body of known length that may be moved past this library: bytes of `stream`, `*left` of which remain. Who moves
+// some subtracts them. stream is nullptr while that is not possible (chunked, or bytes still buffered).
+struct RawBody {
+  ByteStream* stream = nullptr;
+  std::uint64_t* left = nullptr;
+};
+
 struct RequestHead {
   std::string method;     // upper case as sent, for example "GET"
   std::string target;     // as on the wire: origin form, "/path?query"

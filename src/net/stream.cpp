@@ -40,6 +40,19 @@ class SocketStream final : public ByteStream {
     co_return bytes;
   }
 
+  asio::awaitable<Result<void>> wait_readable() override {
+    auto [code] = co_await socket_.get().async_wait(Socket::wait_read, kToken);
+    if (code) co_return fail(error_of(code, "wait"));
+    co_return Result<void>{};
+  }
+
+  asio::awaitable<Result<void>> wait_writable() override {
+    auto [code] = co_await socket_.get().async_wait(Socket::wait_write, kToken);
+    if (code) co_return fail(error_of(code, "wait"));
+    co_return Result<void>{};
+  }
+  bool is_plain_socket() const override { return true; }
+
   asio::awaitable<Result<void>> write(asio::const_buffer data) override {
     auto [code, bytes] = co_await asio::async_write(socket_.get(), data, kToken);
     if (code) co_return fail(error_of(code, "write"));

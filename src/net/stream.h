@@ -24,6 +24,13 @@ class ByteStream {
   virtual ~ByteStream() = default;
   // At least one byte, or 0 at the end of the stream.
   virtual asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) = 0;
+  // Completes when read_some would not wait: bytes, the end or an error are there. Lets an idle connection hold no
+  // buffer.
+  virtual asio::awaitable<Result<void>> wait_readable() = 0;
+  // Completes when a write would not wait, or has failed.
+  virtual asio::awaitable<Result<void>> wait_writable() = 0;
+  // Whether bytes on native_handle() are the bytes of this stream (not so for TLS).
+  virtual bool is_plain_socket() const = 0;
   // All of it. The memory must live until the call returns.
   virtual asio::awaitable<Result<void>> write(asio::const_buffer data) = 0;
   // Two pieces with one system call where the stream can.

@@ -14,9 +14,12 @@ inline constexpr int kControlFd = 3;
 
 struct Entered {
   UniqueFd listening;      // Unix stream socket, bound and listening; the host connects to it
-  UniqueFd user_cgroup;    // version 1: a writable `tasks` of the users' memory cgroup, a child writes "0" to join it;
-                           // version 2: its directory, for CLONE_INTO_CGROUP. Invalid: commands stay where they are.
+  // A command's process writes "0" into it, before it executes, to join the users' memory cgroup: version 1 `tasks`,
+  // version 2 `cgroup.procs` (clone3 and so CLONE_INTO_CGROUP is refused to everything in a sandbox). Opened by the
+  // host's root, whose rights count. Invalid: commands stay where they are.
+  UniqueFd user_cgroup;
   UniqueFd memory_cgroup;  // directory of the users' memory cgroup, for reading events, peak and limit; may be invalid
+  UniqueFd git_helper;     // sealed executable of the git operations; invalid where there is none
   int cgroup_version = 1;
   UniqueFd devpts;            // root directory of this sandbox's devpts instance
   std::string configuration;  // JSON, written by control, opaque to the runner; toolbox/configuration.h reads it

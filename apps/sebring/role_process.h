@@ -1,0 +1,30 @@
+#pragma once
+// Starting one role as a process of its own with exactly the privileges and descriptors that it needs.
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "users.h"
+
+namespace sebring {
+
+// Descriptor numbers inside a role.
+constexpr int kSettingsFd = 3;
+constexpr int kFirstSocketFd = 4;
+
+struct RoleSpec {
+  std::string name;                // "control": argv[1]
+  std::optional<SystemUser> user;  // none: stays root
+  std::string instance;
+  std::string settings;      // config::serialise()
+  std::vector<int> sockets;  // borrowed; become kFirstSocketFd and following
+};
+
+// Executes this same program again. The child has its own process group, empties its signal mask, dies with this
+// process (the thread that calls this must live as long as the role), and gets no other descriptor but 0-2.
+Result<pid_t> start_role(const RoleSpec& spec);
+
+}  // namespace sebring

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Builds and runs all tests; called by `./dev test [STAGE...]`. The last line is "N passed, N failed, N skipped".
+
+Stages: format unit tidy root toolbox integration sdk faults bench-smoke vm. Without arguments all but what
+SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and is shown when it fails.
+"""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build"
+ASAN = ROOT / "build-asan"
+LOGS = BUILD / "test-logs"
+INTEGRATION = ROOT / "tests" / "integration"
+
+
+class Tally:
+    passed = failed = skipped = 0
+    problems = []
+
+
+def sources():
+    listed = subprocess.run(["git", "ls-files", "*.cpp", "*.h"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [ROOT / line for line in listed.stdout.split()]
+
+
+def count(output, failed):
+    """Numbers of the runners' closing lines; a run without any counts as one test."""
+    passed = skipped = broken = 0
+    for total, rest in re.findall(r"^Ran (\d+) tests?[^\n]*\n\n(OK|FAILED)[^\n]*", output, re.M):
+        passed += int(total)
+    for line in re.findall(r"^(?:OK|FAILED) \((.*)\)$", output, re.M):
+        numbers = {name: int(number) for name, number in re.findall(r"(failures|errors|skipped)=(\d+)", line)}
+        broken += numbers.get("failures", 0) + numbers.get("errors", 0)
+        skipped += numbers.get("skipped", 0)
+    for ok, bad in re.findall(r"test cases:\s+\d+ \|\s+(\d+) passed \|\s+(\d+) failed", output):
+        passed, broken = passed + int(ok), broken + int(bad)
+    for ok, bad in re.findall(r"^(\d+) passed, (\d+) failed$", output, re.M):
+        passed, broken = passed + int(ok), broken + int(bad)
+    for kind, number in re.findall(r"^# (pass|fail) (\d+)$", output, re.M):
+        passed, broken = passed + int(number) * (kind == "pass"), broken + int(number) * (kind == "fail")
+    passed = max(0, passed - skipped)
+    if passed + broken + skipped == 0:
+        passed = 0 if failed else 1
+    if failed and broken == 0:
+        broken = 1
+    return passed, broken, skipped
+
+
+def run(name, command, cwd=ROOT, env=None, timeout=1800):
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / (re.sub(r"[^A-Za-z0-9_.-]+", "-", name) + ".log")
+    start = time.monotonic()
+    with open(log, "wb") as output:
+        try:
+            code = subprocess.run([str(part) for part in command], cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
+                                  stdout=output, stderr=subprocess.STDOUT, timeout=timeout).returncode
+        except subprocess.TimeoutExpired:
+            code = "timed out"
+    text = log.read_text(errors="replace")
+    passed, broken, skipped = count(text, code != 0)
+    Tally.passed += passed
+    Tally.failed += broken
+    Tally.skipped += skipped
+    verdict = "ok  " if code == 0 else "FAIL"
+    print(f"{verdict} {name}: {passed} passed, {broken} failed, {skipped} skipped ({time.monotonic() - start:.0f} s)", flush=True)
+    if code != 0:
+        Tally.problems.append(name)
+        print("\n".join("     " + line for line in text.splitlines()[-120:]), flush=True)
+    return code == 0
+
+
+def stage_format():
+    run("clang-format", ["clang-format-19", "--dry-run", "--Werror", *sources()])
+
+
+def stage_unit():
+    configure = ["cmake", "-S", ROOT, "-B", ASAN, "-G", "Ninja", "-DSEBRING_SANITIZE=ON", "-DCMAKE_BUILD_TYPE=Debug"]
+    if run("configure sanitized build", configure, env={"CXX": "clang++-19"}) and run("sanitized build", ["cmake", "--build", ASAN, "--target", "unit_tests"]):
+        for test in sorted(ASAN.glob("*_test")):
+            if test.name != "root_test":
+                run(f"unit {test.name} (AddressSanitizer)", [test], timeout=300)
+
+
+def stage_tidy():
+    run("clang-tidy", ["python3", ROOT / "scripts" / "tidy.py"], timeout=2700)
+
+
+def stage_root():
+    if (BUILD / "root_test").exists():
+        run("root tests", [BUILD / "root_test"])
+
+
+def stage_toolbox():
+    for script in sorted(INTEGRATION.glob("toolbox_*_test.py")):
+        run(script.stem, ["python3", script], cwd=INTEGRATION)
+
+
+def stage_integration():
+    for script in sorted(INTEGRATION.glob("*_test.py")):
+        if not script.name.startswith("toolbox_"):
+            run(script.stem, ["python3", script], cwd=INTEGRATION)
+
+
+def stage_sdk():
+    run("official SDKs", ["python3", INTEGRATION / "run_stories.py"], cwd=INTEGRATION)
+
+
+def stage_faults():
+    for script in sorted((ROOT / "tests" / "faults").glob("*_test.py")):
+        run(script.stem, ["python3", script], cwd=script.parent)
+
+
+def stage_bench_smoke():
+    run("bench, short", ["python3", ROOT / "tests/bench/bench.py", "--quick", "--only", "life,inside"], timeout=600)
+
+
+def stage_vm():
+    run("stock kernel in a virtual machine, short", [ROOT / "scripts" / "test-vm.sh", "--short"], timeout=1500)
+
+
+STAGES = {"format": stage_format, "unit": stage_unit, "root": stage_root, "toolbox": stage_toolbox,
+          "integration": stage_integration, "sdk": stage_sdk, "faults": stage_faults, "bench-smoke": stage_bench_smoke,
+          "tidy": stage_tidy, "vm": stage_vm}
+
+
+def main():
+    skip = os.environ.get("SEBRING_SKIP", "").split(",")
+    start = time.monotonic()
+    for name in sys.argv[1:] or [stage for stage in STAGES if stage not in skip]:
+        print(f"== {name}", flush=True)
+        STAGES[name]()
+    print(f"{time.monotonic() - start:.0f} s in all" + (f"; failed: {', '.join(Tally.problems)}" if Tally.problems else ""))
+    print(f"{Tally.passed} passed, {Tally.failed} failed, {Tally.skipped} skipped")
+    sys.exit(1 if Tally.problems else 0)
+
+
+if __name__ == "__main__":
+    main()

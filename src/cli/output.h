@@ -1,0 +1,30 @@
+#pragma once
+// Where a verb writes, and in which form.
+#include <boost/json/value.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace sebring::cli {
+
+// What the shell sees; `exec` passes the command's own.
+constexpr int kOk = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+constexpr int kExecFailed = 125;  // the command could not be run or its end is not known
+
+struct Output {
+  bool json = false;
+  // To standard output; a closed pipe is no error.
+  void write(std::string_view text) const;
+  // Pretty printed, with a newline.
+  void write_json(const boost::json::value& value) const;
+  // "sebring: message" on standard error. Returns `code`.
+  int fail(const Error& error, int code = kFailed) const;
+};
+
+// Two spaces of indent, keys in their order.
+std::string pretty(const boost::json::value& value);
+
+}  // namespace sebring::cli

@@ -1,0 +1,96 @@
+#pragma once
+// Who may reach a sandbox from outside the API, by which credential, and where it is: what the proxy and the SSH gateway
+// need to know (api/proxy_access.h speaks to them). Nothing is remembered of an earlier answer: revoking a key or a token
+// acts on the next call.
+#include <boost/asio/awaitable.hpp>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/result.h"
+#include "model/access_token.h"
+#include "model/sandbox.h"
+
+namespace sebring::control {
+
+namespace asio = boost::asio;
+struct Control;
+class Authenticator;
+
+// A sandbox as somebody outside meets it.
+struct Reach {
+  std::string id;
+  std::string organization_id;
+  model::SandboxState state = model::SandboxState::unknown;
+  std::string socket;  // of its toolbox; empty unless it can be reached now
+  bool is_public = false;
+  bool wakes = false;  // paused for idleness, to be resumed by use
+};
+
+// What a token of one sandbox lets in.
+struct TokenUse {
+  std::string sandbox_id;
+  std::string hash;  // names the token without being it
+  WallMs expires_at = 0;
+};
+
+// A new token; its plain text is given this once.
+struct NewToken {
+  std::string text;
+  model::AccessToken token;
+};
+
+// While one of these lives its sandbox counts as in use and is not stopped for idleness. Cheap; movable.
+class ActivityHold {
+ public:
+  ActivityHold() = default;
+  explicit ActivityHold(std::shared_ptr<void> hold) : hold_(std::move(hold)) {}
+
+ private:
+  std::shared_ptr<void> hold_;
+};
+
+class AccessControl {
+ public:
+  AccessControl(Control& control, Authenticator& authenticator);
+
+  // Errc::not_found for unknown and destroyed ones. Waits, bounded, while it is starting.
+  asio::awaitable<Result<Reach>> find(std::string sandbox_id);
+  // Resumes one that was paused for idleness. Errc::conflict for all others.
+  asio::awaitable<Result<Reach>> wake(std::string sandbox_id);
+
+  // The hash of the API key. Errc::unauthorized: no key; Errc::not_found: not a sandbox of its organization.
+  asio::awaitable<Result<std::string>> authorize_key(std::string sandbox_id, std::string token);
+  asio::awaitable<Result<void>> recheck_key(std::string sandbox_id, std::string hash);
+  // The token of the sandbox's present run; its hash. Errc::unauthorized when it is another.
+  asio::awaitable<Result<std::string>> authorize_run_token(std::string sandbox_id, std::string token);
+  asio::awaitable<Result<void>> recheck_run_token(std::string sandbox_id, std::string hash);
+
+  // Signed links and SSH logins. Errc::unauthorized "Invalid or expired token".
+  asio::awaitable<Result<TokenUse>> use_preview_link(std::string token, std::uint16_t port);
+  asio::awaitable<Result<TokenUse>> use_ssh_token(std::string token);
+  asio::awaitable<Result<void>> recheck_token(model::AccessToken::Kind kind, std::string sandbox_id, std::string hash);
+
+  // Made for a sandbox that the caller may use. A new SSH token ends the earlier ones.
+  asio::awaitable<Result<NewToken>> make_preview_link(std::string sandbox_id, std::uint16_t port,
+                                                      std::int64_t seconds);
+  asio::awaitable<Result<NewToken>> make_ssh_token(std::string sandbox_id, std::int64_t minutes);
+  // Errc::not_found when there is none of that text.
+  asio::awaitable<Result<void>> end_preview_link(std::string sandbox_id, std::string token, std::uint16_t port);
+  // All of the sandbox's when `token` is empty.
+  asio::awaitable<Result<void>> end_ssh_tokens(std::string sandbox_id, std::string token);
+
+  asio::awaitable<Result<std::string>> signing_key(std::string sandbox_id);
+
+  // Somebody used the sandbox now. Memory only, written behind.
+  void touch_activity(const std::string& sandbox_id);
+  // For as long as a request, WebSocket or SSH session lasts.
+  ActivityHold hold_activity(const std::string& sandbox_id);
+
+ private:
+  asio::awaitable<Result<TokenUse>> use(model::AccessToken::Kind kind, std::string hash);
+  Control& control_;
+  Authenticator& authenticator_;
+};
+
+}  // namespace sebring::control

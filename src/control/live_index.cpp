@@ -1,0 +1,54 @@
+#include "control/live_index.h"
+
+#include <algorithm>
+
+namespace sebring::control {
+
+void LiveIndex::account(const std::string& organization_id, const model::Resources& used, int sign) {
+  auto [it, fresh] = totals_.try_emplace(organization_id, model::Resources{0, 0, 0, 0});
+  it->second.cpu += sign * used.cpu;
+  it->second.gpu += sign * used.gpu;
+  it->second.memory_gib += sign * used.memory_gib;
+  it->second.disk_gib += sign * used.disk_gib;
+}
+
+void LiveIndex::put(const model::Sandbox& sandbox) {
+  if (sandbox.state == model::SandboxState::destroyed) {
+    erase(sandbox.id);
+    return;
+  }
+  auto [it, fresh] = sandboxes_.try_emplace(sandbox.id);
+  LiveSandbox& live = it->second;
+  if (!fresh) account(live.organization_id, live.used, -1);
+  live.organization_id = sandbox.organization_id;
+  live.used = model::consumption(sandbox);
+  account(live.organization_id, live.used, +1);
+  live.state = sandbox.visible();
+  live.is_public = sandbox.is_public;
+  live.intervals = sandbox.intervals;
+  live.created = sandbox.created;
+  live.since = sandbox.since;
+  live.active = std::max(live.active, sandbox.active);
+  live.active_at = std::max(live.active_at, sandbox.last_activity_at);
+  live.warned = false;
+  if (!model::holds_processes(live.state)) live.socket.clear();
+}
+
+void LiveIndex::erase(const std::string& id) {
+  auto found = sandboxes_.find(id);
+  if (found == sandboxes_.end()) return;
+  account(found->second.organization_id, found->second.used, -1);
+  sandboxes_.erase(found);
+}
+
+LiveSandbox* LiveIndex::find(const std::string& id) {
+  auto found = sandboxes_.find(id);
+  return found == sandboxes_.end() ? nullptr : &found->second;
+}
+
+model::Resources LiveIndex::used(const std::string& organization_id) const {
+  auto found = totals_.find(organization_id);
+  return found == totals_.end() ? model::Resources{0, 0, 0, 0} : found->second;
+}
+
+}  // namespace sebring::control

@@ -1,0 +1,49 @@
+#pragma once
+// What must be known of every sandbox without asking the database: what it takes of its organization's quota, when it was
+// last used, where its toolbox listens. Rebuilt at start from rows and the runner's report.
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "model/sandbox.h"
+
+namespace sebring::control {
+
+struct LiveSandbox {
+  std::string organization_id;
+  model::SandboxState state = model::SandboxState::unknown;
+  bool is_public = false;
+  model::Resources used;
+  model::Intervals intervals;
+  model::ServiceMs created = 0;
+  model::ServiceMs since = 0;
+  model::ServiceMs active = 0;
+  WallMs active_at = 0;
+  bool activity_unsaved = false;
+  bool warned = false;    // of the coming stop
+  std::string socket;     // of its toolbox; empty while it does not run
+  // Shared with those who hold activity: how many requests, terminals, sessions are open now.
+  std::shared_ptr<int> holds = std::make_shared<int>(0);
+};
+
+class LiveIndex {
+ public:
+  // Adds or refreshes; takes out a destroyed one. Socket and unsaved activity stay.
+  void put(const model::Sandbox& sandbox);
+  void erase(const std::string& id);
+  LiveSandbox* find(const std::string& id);
+  // What an organization's sandboxes take together.
+  model::Resources used(const std::string& organization_id) const;
+  std::size_t size() const { return sandboxes_.size(); }
+  const std::unordered_map<std::string, LiveSandbox>& all() const { return sandboxes_; }
+  std::unordered_map<std::string, LiveSandbox>& all() { return sandboxes_; }
+
+ private:
+  void account(const std::string& organization_id, const model::Resources& used, int sign);
+  std::unordered_map<std::string, LiveSandbox> sandboxes_;
+  std::unordered_map<std::string, model::Resources> totals_;
+};
+
+}  // namespace sebring::control

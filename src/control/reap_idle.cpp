@@ -1,0 +1,164 @@
+#include "control/reap_idle.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "control/archive_job.h"
+#include "control/log.h"
+#include "control/sandbox_use_cases.h"
+#include "control/settle.h"
+
+namespace sebring::control {
+namespace {
+
+using model::kMinuteMs;
+using model::SandboxState;
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds kLookEvery = 1s;
+constexpr int kFlushEvery = 10;   // looks
+constexpr int kPurgeEvery = 600;  // looks
+constexpr std::int64_t kKeepDestroyedMs = 24 * 60 * kMinuteMs;
+// An event is told this long before an idle sandbox is stopped, so that whoever wants it can say so.
+constexpr std::int64_t kWarnMs = kMinuteMs;
+
+enum class Due { nothing, stop, pause, archive, destroy };
+
+struct Outlook {
+  Due due = Due::nothing;
+  std::int64_t in_ms = 0;  // until then; not positive: now
+};
+
+bool is_resting(SandboxState state) {
+  return state == SandboxState::stopped || state == SandboxState::archived || state == SandboxState::error ||
+         state == SandboxState::build_failed;
+}
+
+// What comes next for it, and when.
+Outlook outlook(const LiveSandbox& live, model::ServiceMs now) {
+  const model::Intervals& intervals = live.intervals;
+  if (intervals.ttl > 0 && live.created + intervals.ttl * kMinuteMs <= now) return {Due::destroy, 0};
+  if (live.state == SandboxState::started) {
+    const model::ServiceMs idle_since = *live.holds > 0 ? now : std::max(live.active, live.since);
+    if (intervals.stop > 0) return {Due::stop, idle_since + intervals.stop * kMinuteMs - now};
+    if (intervals.pause > 0) return {Due::pause, idle_since + intervals.pause * kMinuteMs - now};
+    return {};
+  }
+  if (is_resting(live.state) && intervals.destroy >= 0 && live.state != SandboxState::error) {
+    const std::int64_t in_ms = live.since + intervals.destroy * kMinuteMs - now;
+    if (in_ms <= 0) return {Due::destroy, in_ms};
+  }
+  if (live.state == SandboxState::stopped && intervals.archive > 0 && intervals.destroy != 0) {
+    return {Due::archive, live.since + intervals.archive * kMinuteMs - now};
+  }
+  return {};
+}
+
+asio::awaitable<Result<void>> do_due(Control& control, Held& held, Due due) {
+  switch (due) {
+    case Due::stop:
+      co_return co_await halt_sandbox(control, held, false);
+    case Due::archive:
+      if (control.long_jobs.contains(held.sandbox.id)) co_return Result<void>{};
+      co_return co_await begin_archiving(control, held);
+    case Due::destroy: {
+      // The rule that a parent outlives its forks holds for timers too.
+      SB_CO_TRY(auto forks, co_await control.store.sandboxes.forks_of(held.sandbox.id, false));
+      if (!forks.empty()) co_return Result<void>{};
+      co_return co_await destroy_sandbox(control, held);
+    }
+    case Due::pause:
+    case Due::nothing:
+      break;
+  }
+  co_return Result<void>{};
+}
+
+asio::awaitable<void> act(Control& control, std::string id) {
+  auto found = co_await hold_by_id(control, id);
+  if (!found || !*found) co_return;
+  Held& held = **found;
+  // Looked at again now that nobody else can change it: somebody may have used or started it meanwhile.
+  auto* live = control.live.find(id);
+  if (live == nullptr) co_return;
+  const Outlook now = outlook(*live, control.service.now());
+  if (now.due == Due::nothing || now.in_ms > 0) co_return;
+  log_info("sandbox " + id + ": time to " +
+           (now.due == Due::stop ? "stop" : now.due == Due::pause ? "pause" : now.due == Due::archive ? "archive"
+                                                                                                      : "delete"));
+  if (now.due == Due::pause) {
+    const std::string organization = held.sandbox.organization_id;
+    held.place.leave();
+    auto paused = co_await pause_sandbox(control, organization, id);
+    if (!paused) log_warning("pause idle sandbox " + id + ": " + paused.error().message());
+    co_return;
+  }
+  if (auto done = co_await do_due(control, held, now.due); !done) {
+    log_warning("idle sandbox " + id + ": " + done.error().message());
+  }
+}
+
+asio::awaitable<void> warn(Control& control, std::string id, std::string_view action, std::int64_t in_ms) {
+  auto row = co_await control.store.sandboxes.find(id);
+  if (!row || !*row) co_return;
+  control.events.publish({(*row)->organization_id, SandboxIdleSoon{**row, action, in_ms}});
+}
+
+}  // namespace
+
+void Reaper::start() { control_.tasks.spawn("idle sandboxes", run()); }
+
+void Reaper::look() {
+  const model::ServiceMs now = control_.service.now();
+  for (auto& [id, live] : control_.live.all()) {
+    const Outlook next = outlook(live, now);
+    if (next.due == Due::nothing || next.in_ms > kWarnMs) continue;
+    if (next.in_ms <= 0) {
+      // A busy one is looked at again in a second; its state is about to change anyway.
+      if (!control_.lines.busy(id)) control_.tasks.spawn("idle sandbox", act(control_, id));
+      continue;
+    }
+    const bool told = next.due == Due::stop || next.due == Due::pause;
+    if (told && !live.warned && control_.events.heard()) {
+      live.warned = true;
+      control_.tasks.spawn("idle soon", warn(control_, id, next.due == Due::stop ? "stop" : "pause", next.in_ms));
+    }
+  }
+}
+
+asio::awaitable<void> Reaper::flush() {
+  std::vector<store::SandboxStore::Activity> activities;
+  for (auto& [id, live] : control_.live.all()) {
+    if (!live.activity_unsaved) continue;
+    live.activity_unsaved = false;
+    activities.push_back({id, live.active_at, live.active});
+  }
+  auto clock = control_.store.settings.set_later("service_clock", control_.service.save());
+  if (!activities.empty()) {
+    auto touched = co_await control_.store.sandboxes.touch_later(std::move(activities)).wait();
+    if (!touched) log_warning("activity: " + touched.error().message());
+  }
+  (void)co_await clock.wait();
+}
+
+asio::awaitable<void> Reaper::purge() {
+  auto gone = co_await control_.store.sandboxes.purge_destroyed(control_.service.now() - kKeepDestroyedMs);
+  if (!gone) log_warning("purge: " + gone.error().message());
+  auto tokens = co_await control_.store.access_tokens.purge(control_.clock.wall_ms());
+  if (!tokens) log_warning("purge: " + tokens.error().message());
+}
+
+asio::awaitable<void> Reaper::run() {
+  asio::steady_timer timer(control_.executor);
+  for (int round = 1;; ++round) {
+    timer.expires_after(kLookEvery);
+    auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (error || control_.tasks.stopping()) co_return;
+    look();
+    if (round % kFlushEvery == 0) co_await flush();
+    if (round % kPurgeEvery == 0) co_await purge();
+  }
+}
+
+}  // namespace sebring::control

@@ -1,0 +1,24 @@
+#pragma once
+// Stops, pauses, archives and deletes what was not used for as long as its owner said, and what outlived its time. All
+// ages are on the service clock.
+#include "control/control.h"
+
+namespace sebring::control {
+
+class Reaper {
+ public:
+  explicit Reaper(Control& control) : control_(control) {}
+  // Starts the background work in control.tasks.
+  void start();
+  // One look at everything; what is due is done in tasks of its own. For tests, and by the timer.
+  void look();
+  // Writes what was remembered of activity, and the clock.
+  asio::awaitable<void> flush();
+
+ private:
+  asio::awaitable<void> run();
+  asio::awaitable<void> purge();
+  Control& control_;
+};
+
+}  // namespace sebring::control

@@ -1,0 +1,190 @@
+#include "control/reconcile.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "control/log.h"
+#include "control/repair.h"
+#include "control/settle.h"
+
+namespace sebring::control {
+namespace {
+
+using model::SandboxState;
+using namespace std::chrono_literals;
+
+constexpr std::chrono::milliseconds kReconnectFirst = 50ms;
+constexpr std::chrono::milliseconds kReconnectMax = 1s;
+constexpr std::chrono::milliseconds kRepairFirst = 200ms;
+constexpr std::chrono::milliseconds kRepairMax = 10s;
+
+// How long a transition may take before it has failed. Deleting never fails, it only goes on.
+std::int64_t deadline_ms(SandboxState state) {
+  switch (state) {
+    case SandboxState::creating:
+    case SandboxState::pulling_snapshot:
+      return 15 * model::kMinuteMs;
+    case SandboxState::restoring:
+    case SandboxState::archiving:
+      return 60 * model::kMinuteMs;
+    case SandboxState::destroying:
+      return 0;
+    default:
+      return 5 * model::kMinuteMs;
+  }
+}
+
+// Whether row and report say the same, so that nothing needs to be read or written.
+bool agrees(SandboxState state, const RunnerReport* report) {
+  if (report == nullptr) return state == SandboxState::archived || state == SandboxState::build_failed;
+  switch (report->state) {
+    case RunnerState::running:
+      return state == SandboxState::started;
+    case RunnerState::paused:
+      return state == SandboxState::paused;
+    case RunnerState::stopped:
+      return state == SandboxState::stopped || state == SandboxState::error;
+  }
+  return false;
+}
+
+}  // namespace
+
+Reconciler::Reconciler(Control& control) : control_(control) {
+  control_.needs_repair = [this](std::string id) { request_repair(std::move(id)); };
+}
+
+asio::awaitable<Result<void>> Reconciler::load() {
+  SB_CO_TRY(auto rows, co_await control_.store.sandboxes.all_living());
+  for (const Sandbox& row : rows) control_.live.put(row);
+  log_info(std::to_string(rows.size()) + " sandboxes in the database");
+  co_return Result<void>{};
+}
+
+void Reconciler::start() { control_.tasks.spawn("follow runner", follow_runner()); }
+
+asio::awaitable<bool> Reconciler::pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer(control_.executor, time);
+  auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_return !error;
+}
+
+asio::awaitable<void> Reconciler::follow_runner() {
+  auto wait = kReconnectFirst;
+  while (!control_.tasks.stopping()) {
+    auto heard = [this, &wait](RunnerEvent event) {
+      if (event.kind == RunnerEvent::Kind::exited) {
+        control_.tasks.spawn("exit of sandbox", handle_exit(std::move(event.id), std::move(event.cause)));
+        return;
+      }
+      wait = kReconnectFirst;
+      control_.tasks.spawn("compare inventory", [](Reconciler& self) -> asio::awaitable<void> {
+        auto done = co_await self.compare_inventory();
+        self.in_step_ = done.has_value();
+        if (!done) log_warning("inventory of the runner: " + done.error().message());
+      }(*this));
+    };
+    auto ended = co_await control_.runner.listen(heard);
+    if (control_.tasks.stopping()) co_return;
+    if (in_step_) log_warning("the runner is gone: " + (ended ? "its events ended" : ended.error().message()));
+    in_step_ = false;
+    if (!co_await pause(wait)) co_return;
+    wait = std::min(wait * 2, kReconnectMax);
+  }
+}
+
+asio::awaitable<Result<void>> Reconciler::compare_inventory() {
+  SB_CO_TRY(auto reports, co_await control_.runner.list());
+  std::map<std::string, RunnerReport> held;
+  for (RunnerReport& report : reports) held.emplace(report.id, std::move(report));
+  std::vector<std::string> ids;
+  for (const auto& [id, live] : control_.live.all()) ids.push_back(id);
+  for (const std::string& id : ids) {
+    auto found = held.find(id);
+    auto done = co_await compare_one(id, found == held.end() ? nullptr : &found->second);
+    if (!done) request_repair(id);
+    if (found != held.end()) held.erase(found);
+  }
+  // What is left nobody asked for: a create whose row never reached the disk, a delete that was cut.
+  for (const auto& [id, report] : held) co_await remove_unknown(id);
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> Reconciler::compare_one(std::string id, const RunnerReport* report) {
+  auto* live = control_.live.find(id);
+  if (live == nullptr || control_.lines.busy(id)) {
+    // Somebody works on it: who does so has a fresher answer than this inventory.
+    co_return Result<void>{};
+  }
+  if (agrees(live->state, report)) {
+    if (report != nullptr) live->socket = report->socket;
+    co_return Result<void>{};
+  }
+  SB_CO_TRY(auto held, co_await hold_by_id(control_, id));
+  if (!held) co_return Result<void>{};
+  // Asked again, now that nobody else changes it.
+  co_return co_await repair(control_, *held);
+}
+
+asio::awaitable<void> Reconciler::remove_unknown(std::string id) {
+  auto held = co_await hold_by_id(control_, id);
+  if (!held) co_return;
+  if (*held && (*held)->sandbox.state != SandboxState::destroyed) co_return;
+  log_info("removing " + id + " from the runner: no row wants it");
+  if (auto removed = co_await control_.runner.remove(id); !removed) {
+    log_warning("remove " + id + ": " + removed.error().message());
+  }
+}
+
+asio::awaitable<void> Reconciler::handle_exit(std::string id, RunnerCause cause) {
+  auto held = co_await hold_by_id(control_, id);
+  if (!held || !*held) co_return;
+  // The one who stood in line before us may have dealt with it, or started it again: the runner knows.
+  auto report = co_await control_.runner.get(id);
+  const auto state = (*held)->sandbox.visible();
+  if (state != SandboxState::started && state != SandboxState::paused) co_return;
+  if (report && report->state != RunnerState::stopped) co_return;
+  if (auto done = co_await settle_exit(control_, **held, cause); !done) request_repair(id);
+}
+
+void Reconciler::request_repair(std::string id) {
+  if (!repairing_.insert(id).second) return;
+  control_.tasks.spawn("repair sandbox", repair_until_done(std::move(id)));
+}
+
+asio::awaitable<void> Reconciler::repair_until_done(std::string id) {
+  auto wait = kRepairFirst;
+  for (;;) {
+    if (!co_await pause(wait)) break;
+    auto done = co_await repair_once(id);
+    if (done && *done) break;
+    wait = std::min(wait * 2, kRepairMax);
+  }
+  repairing_.erase(id);
+}
+
+// True when there is nothing left to do.
+asio::awaitable<Result<bool>> Reconciler::repair_once(std::string id) {
+  SB_CO_TRY(auto found, co_await hold_by_id(control_, id));
+  if (!found) {
+    control_.live.erase(id);
+    co_return true;
+  }
+  Held& held = *found;
+  control_.live.put(held.sandbox);
+  if (held.sandbox.state == SandboxState::destroyed) co_return true;
+  if (auto repaired = co_await repair(control_, held); repaired) {
+    co_return !model::is_transitional(held.sandbox.visible());
+  }
+  const SandboxState state = held.sandbox.visible();
+  const std::int64_t limit = deadline_ms(state);
+  const bool late = limit > 0 && control_.service.now() - held.sandbox.since > limit;
+  if (!late || !model::is_transitional(state)) co_return false;
+  const auto desired = held.sandbox.desired;
+  set_error(control_, held.sandbox, "Timed out while " + std::string(model::to_text(state)), true);
+  SB_CO_CHECK(co_await save(control_, held.sandbox, state, desired));
+  co_return true;
+}
+
+}  // namespace sebring::control

@@ -1,0 +1,124 @@
+#include "control/settle.h"
+
+#include "control/create_sandbox.h"
+#include "control/log.h"
+#include "control/runner_spec.h"
+
+namespace sebring::control {
+namespace {
+
+using model::DesiredState;
+using model::SandboxState;
+
+std::string mebibytes(std::int64_t bytes) { return std::to_string(bytes / (1 << 20)) + " MiB"; }
+
+// The runner did not do it. `doing` begins the reason: "Sandbox failed to start".
+asio::awaitable<Result<void>> settle_failure(Control& control, Held& held, SandboxState before, db::Pending intention,
+                                             Error error, std::string doing) {
+  log_warning("sandbox " + held.sandbox.id + ": " + doing + ": " + error.message());
+  if (may_pass(error)) {
+    // Nobody else may read the row before our last write of it is on disk.
+    SB_CO_CHECK(co_await intention.wait());
+    if (control.needs_repair) control.needs_repair(held.sandbox.id);
+    co_return fail(Errc::unavailable, doing + ": " + error.message());
+  }
+  const auto desired = held.sandbox.desired;
+  // The disk is still there unless the runner says that it knows nothing of the sandbox.
+  set_error(control, held.sandbox, doing + ": " + error.message(), error.code() != Errc::not_found);
+  SB_CO_CHECK(co_await save(control, held.sandbox, before, desired, &intention));
+  co_return fail(Errc::invalid_argument, doing + ": " + error.message());
+}
+
+}  // namespace
+
+bool may_pass(const Error& error) {
+  switch (error.code()) {
+    case Errc::unavailable:
+    case Errc::timed_out:
+    case Errc::exhausted:
+    case Errc::cancelled:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string reason_of(const RunnerCause& cause) {
+  if (cause.kind == "out_of_memory") {
+    std::string text = "Sandbox ran out of memory";
+    if (cause.limit_bytes) text += ": limit " + mebibytes(*cause.limit_bytes);
+    if (cause.peak_bytes) text += ", peak " + mebibytes(*cause.peak_bytes);
+    if (!cause.victim.empty()) text += ", killed process " + cause.victim;
+    return text;
+  }
+  const std::string tail = cause.message.empty() ? "" : ": " + cause.message;
+  if (cause.kind == "toolbox_died") return "The sandbox's daemon ended" + tail;
+  if (cause.kind == "killed") return "The sandbox's processes were killed" + tail;
+  return "The sandbox ended (" + cause.kind + ")" + tail;
+}
+
+asio::awaitable<Result<void>> run_sandbox(Control& control, Held& held) {
+  Sandbox& sandbox = held.sandbox;
+  const SandboxState shown = sandbox.visible();
+  const DesiredState desired = sandbox.desired;
+  const bool resuming = sandbox.state == SandboxState::paused || sandbox.state == SandboxState::resuming;
+  sandbox.desired = DesiredState::started;
+  set_state(control, sandbox, resuming ? SandboxState::resuming : SandboxState::starting);
+  if (!resuming) sandbox.auth_token = new_auth_token();
+  auto intention = save_intention(control, sandbox, shown, desired);
+  const SandboxState before = sandbox.visible();
+
+  Result<RunnerReport> report = resuming
+                                    ? co_await control.runner.resume(sandbox.id)
+                                    : co_await control.runner.ensure_running(
+                                          sandbox.id, make_runner_spec(control.config, sandbox, true));
+  if (!report) {
+    co_return co_await settle_failure(control, held, before, intention, report.error(), "Sandbox failed to start");
+  }
+  set_state(control, sandbox, SandboxState::started);
+  set_active(control, sandbox);
+  SB_CO_CHECK(co_await save(control, sandbox, before, sandbox.desired, &intention));
+  if (auto* live = control.live.find(sandbox.id)) live->socket = report->socket;
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> halt_sandbox(Control& control, Held& held, bool force) {
+  Sandbox& sandbox = held.sandbox;
+  const SandboxState shown = sandbox.visible();
+  const DesiredState desired = sandbox.desired;
+  sandbox.desired = DesiredState::stopped;
+  set_state(control, sandbox, SandboxState::stopping);
+  auto intention = save_intention(control, sandbox, shown, desired);
+  const SandboxState before = sandbox.visible();
+
+  auto report = co_await control.runner.stop(sandbox.id, force, control.config.stop_grace_ms);
+  // Nothing there to stop is stopped.
+  if (!report && report.error().code() != Errc::not_found) {
+    co_return co_await settle_failure(control, held, before, intention, report.error(), "Sandbox failed to stop");
+  }
+  if (sandbox.is_ephemeral()) co_return co_await destroy_sandbox(control, held);
+  set_state(control, sandbox, SandboxState::stopped);
+  co_return co_await save(control, sandbox, before, sandbox.desired, &intention);
+}
+
+asio::awaitable<Result<void>> destroy_sandbox(Control& control, Held& held) {
+  Sandbox& sandbox = held.sandbox;
+  const SandboxState shown = sandbox.visible();
+  const DesiredState desired = sandbox.desired;
+  if (sandbox.state != SandboxState::destroying) {
+    sandbox.name = model::destroyed_name(sandbox.name, control.clock.wall_ms());
+    sandbox.desired = DesiredState::destroyed;
+    set_state(control, sandbox, SandboxState::destroying);
+    // Durable before the first byte is gone: a crash must never leave a row that promises what no longer exists.
+    SB_CO_CHECK(co_await save(control, sandbox, shown, desired));
+  }
+  if (auto removed = co_await control.runner.remove(sandbox.id); !removed) {
+    log_warning("delete sandbox " + sandbox.id + ": " + removed.error().message());
+    if (control.needs_repair) control.needs_repair(sandbox.id);
+    co_return Result<void>{};
+  }
+  set_state(control, sandbox, SandboxState::destroyed);
+  co_return co_await save(control, sandbox, SandboxState::destroying, sandbox.desired);
+}
+
+}  // namespace sebring::control

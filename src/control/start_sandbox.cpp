@@ -1,0 +1,39 @@
+#include "control/archive_job.h"
+#include "control/repair.h"
+#include "control/sandbox_use_cases.h"
+#include "control/settle.h"
+
+namespace sebring::control {
+
+asio::awaitable<Result<Sandbox>> get_sandbox(Control& control, std::string organization_id, std::string sandbox) {
+  SB_CO_TRY(auto found, co_await control.store.sandboxes.find(organization_id, sandbox));
+  if (!found) co_return fail(sandbox_not_found(sandbox));
+  co_return std::move(*found);
+}
+
+asio::awaitable<Result<model::Verdict>> may_now(Control& control, Held& held, model::Action action) {
+  auto verdict = model::may(action, held.sandbox.visible());
+  if (!verdict || *verdict != model::Verdict::wait) co_return verdict;
+  SB_CO_CHECK(co_await finish_transition(control, held));
+  co_return model::may(action, held.sandbox.visible());
+}
+
+asio::awaitable<Result<Sandbox>> start_sandbox(Control& control, std::string organization_id, std::string sandbox) {
+  SB_CO_TRY(auto held, co_await hold(control, organization_id, sandbox));
+  SB_CO_TRY(auto verdict, co_await may_now(control, held, model::Action::start));
+  if (verdict == model::Verdict::nothing_to_do) co_return std::move(held.sandbox);
+  const auto& resources = held.sandbox.resources;
+  const bool archived = held.sandbox.state == model::SandboxState::archived;
+  SB_CO_CHECK(model::check_totals(
+      {resources.cpu, resources.gpu, resources.memory_gib, archived ? resources.disk_gib : 0},
+      control.live.used(organization_id), control.config.limits));
+  if (archived) {
+    SB_CO_CHECK(co_await begin_restoring(control, held));
+    held.place.leave();
+    co_return co_await wait_for_rest(control, organization_id, held.sandbox.id);
+  }
+  SB_CO_CHECK(co_await run_sandbox(control, held));
+  co_return std::move(held.sandbox);
+}
+
+}  // namespace sebring::control

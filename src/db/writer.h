@@ -1,0 +1,58 @@
+#pragma once
+// The one writer. Transactions queue up and share commits: each runs in a savepoint of its own, one COMMIT (one fsync)
+// ends the batch, and only then is anybody told. A failed fsync ends the process: what the kernel did with the pages is
+// unknowable, recovery rereads the file.
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "db/sqlite.h"
+
+namespace sebring::db {
+
+namespace asio = boost::asio;
+
+// Runs on the writer's thread inside a savepoint; an error rolls back to it and reaches the waiter.
+using Work = std::move_only_function<Result<void>(Connection&)>;
+
+enum class Urgency {
+  now,
+  // May be held back for kLazyHold, so that an intention and its outcome, written a millisecond later, share one fsync.
+  lazy,
+};
+inline constexpr std::chrono::milliseconds kLazyHold{5};
+
+// The outcome of one transaction. Use on the executor's thread only; copies share the outcome.
+class Pending {
+ public:
+  asio::awaitable<Result<void>> wait() const;
+
+ private:
+  friend class Writer;
+  struct State;
+  explicit Pending(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
+};
+
+class Writer {
+ public:
+  // `executor` runs one thread; completions are posted there. Takes over a connection in write mode.
+  Writer(Connection connection, asio::any_io_executor executor);
+  // Commits what was submitted, then ends the thread. Waiters that still wait get Errc::cancelled from a later wait().
+  ~Writer();
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+
+  // Transactions take effect in the order of submission. Never fails by itself: the outcome is in the Pending.
+  Pending submit(Work work, Urgency urgency = Urgency::now);
+  asio::awaitable<Result<void>> write(Work work, Urgency urgency = Urgency::now);
+
+ private:
+  struct Shared;
+  std::unique_ptr<Shared> shared_;
+};
+
+}  // namespace sebring::db

@@ -1,0 +1,131 @@
+#include "proxy/headers.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace sebring::proxy {
+namespace {
+
+constexpr std::array<std::string_view, 9> kHopByHop = {
+    "connection", "keep-alive",        "proxy-connection", "proxy-authenticate", "proxy-authorization", "te",
+    "trailer",    "transfer-encoding", "upgrade"};
+
+bool equals_any(std::string_view name, auto const& names) {
+  return std::ranges::any_of(names, [&](std::string_view other) { return equals_ignore_case(name, other); });
+}
+
+std::vector<std::string> named_in_connection(const net::Headers& headers) {
+  std::vector<std::string> names;
+  for (const net::Header& header : headers) {
+    if (!equals_ignore_case(header.name, "connection")) continue;
+    for (std::string_view part : split(header.value, ',')) {
+      // Content-Length and Host are never options of a connection: naming them must not make us lose them.
+      const std::string_view name = trim(part);
+      if (!name.empty() && !equals_ignore_case(name, "host") && !equals_ignore_case(name, "content-length")) {
+        names.emplace_back(name);
+      }
+    }
+  }
+  return names;
+}
+
+}  // namespace
+
+net::Headers end_to_end(const net::Headers& headers) {
+  const std::vector<std::string> named = named_in_connection(headers);
+  net::Headers kept;
+  for (const net::Header& header : headers) {
+    if (equals_any(header.name, kHopByHop) || equals_any(header.name, named)) continue;
+    kept.add(header.name, header.value);
+  }
+  return kept;
+}
+
+std::optional<std::string> wanted_upgrade(const net::RequestHead& request) {
+  if (request.method != "GET" || request.version_minor == 0) return std::nullopt;
+  if (request.headers.count("Upgrade") != 1 || !request.headers.has_token("Connection", "upgrade")) return std::nullopt;
+  const std::string value(trim(*request.headers.find("Upgrade")));
+  if (value.empty() || value.find_first_of(", ") != std::string::npos) return std::nullopt;
+  if (starts_with_ignore_case(value, "h2c") || starts_with_ignore_case(value, "http")) return std::nullopt;
+  if (starts_with_ignore_case(value, "tls")) return std::nullopt;
+  return value;
+}
+
+std::optional<std::string> find_cookie(const net::Headers& headers, std::string_view name) {
+  for (const net::Header& header : headers) {
+    if (!equals_ignore_case(header.name, "cookie")) continue;
+    for (std::string_view pair : split(header.value, ';')) {
+      const std::size_t equals = pair.find('=');
+      if (equals == std::string_view::npos || trim(pair.substr(0, equals)) != name) continue;
+      return std::string(trim(pair.substr(equals + 1)));
+    }
+  }
+  return std::nullopt;
+}
+
+bool is_our_cookie(std::string_view name) {
+  return starts_with_ignore_case(name, "daytona-sandbox-auth-") ||
+         equals_ignore_case(name, "daytona-preview-page-accepted") || starts_with_ignore_case(name, "sebring-") ||
+         starts_with_ignore_case(name, "sebring_");
+}
+
+void remove_our_cookies(net::Headers& headers) {
+  if (!headers.find("Cookie")) return;
+  net::Headers kept;
+  for (const net::Header& header : headers) {
+    if (!equals_ignore_case(header.name, "cookie")) {
+      kept.add(header.name, header.value);
+      continue;
+    }
+    std::string value;
+    for (std::string_view pair : split(header.value, ';')) {
+      const std::string_view name = trim(pair.substr(0, pair.find('=')));
+      if (is_our_cookie(name) || trim(pair).empty()) continue;
+      if (!value.empty()) value += "; ";
+      value += trim(pair);
+    }
+    if (!value.empty()) kept.add(header.name, std::move(value));
+  }
+  headers = std::move(kept);
+}
+
+std::string remove_query_key(std::string_view query, std::string_view name) {
+  std::string kept;
+  bool first = true;
+  if (query.empty()) return kept;
+  for (std::string_view pair : split(query, '&')) {
+    const std::string_view key = pair.substr(0, pair.find('='));
+    const auto decoded = percent_decode(key, true);
+    if ((decoded ? std::string_view(*decoded) : key) == name) continue;
+    if (!first) kept += '&';
+    first = false;
+    kept += pair;
+  }
+  return kept;
+}
+
+void set_forwarded(net::Headers& headers, const ClientSide& client) {
+  if (!client.trusted) {
+    for (std::string_view name : {"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
+                                  "X-Forwarded-Server", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP"}) {
+      headers.remove(name);
+    }
+  }
+  if (!client.address.empty()) {
+    std::string chain;
+    if (auto before = headers.find("X-Forwarded-For")) chain = std::string(*before) + ", ";
+    headers.set("X-Forwarded-For", chain + client.address);
+  }
+  if (!headers.find("X-Forwarded-Host") && !client.host.empty()) headers.set("X-Forwarded-Host", client.host);
+  if (!headers.find("X-Forwarded-Proto")) headers.set("X-Forwarded-Proto", client.scheme);
+}
+
+std::string bearer_token(const net::Headers& headers) {
+  auto value = headers.find("Authorization");
+  if (!value || !starts_with_ignore_case(*value, "bearer ")) return {};
+  return std::string(trim(value->substr(7)));
+}
+
+}  // namespace sebring::proxy

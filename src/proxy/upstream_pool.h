@@ -1,0 +1,47 @@
+#pragma once
+// Idle keep-alive connections to what runs in sandboxes, by place. A kept connection pins the sandbox's network
+// namespace, so none is kept long and all of a sandbox can be dropped at once.
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "net/client.h"
+
+namespace sebring::proxy {
+
+namespace asio = boost::asio;
+
+// A place to ask, and how to get there.
+struct Upstream {
+  std::string sandbox_id;
+  std::string place;  // distinguishes places of one sandbox: "toolbox", "3000"
+  net::Client::Connect connect;
+  // How long an unused connection is trusted: below the server's own patience, or a request may meet its closing.
+  std::chrono::milliseconds idle_time{60'000};
+};
+
+class UpstreamPool {
+ public:
+  explicit UpstreamPool(asio::any_io_executor executor);
+  ~UpstreamPool();
+
+  struct Taken {
+    std::unique_ptr<net::ClientConnection> connection;
+    bool reused = false;
+  };
+  // An idle connection that is still open and was used within `idle_at_most`, or a new one.
+  asio::awaitable<Result<Taken>> take(const Upstream& upstream, std::chrono::milliseconds idle_at_most);
+  // Kept when it is reusable. `idle_time`: for this one, when the server said so; else the upstream's.
+  void give_back(const Upstream& upstream, std::unique_ptr<net::ClientConnection> connection,
+                 std::chrono::milliseconds idle_time);
+  // The sandbox has stopped: its idle connections are closed now.
+  void drop(const std::string& sandbox_id);
+  std::size_t idle_connections() const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace sebring::proxy

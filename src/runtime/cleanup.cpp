@@ -1,0 +1,195 @@
+#include "runtime/cleanup.h"
+
+#include <fcntl.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+
+#include "base/time.h"
+#include "os/file.h"
+#include "os/link.h"
+#include "os/mount.h"
+#include "os/pidfd.h"
+
+namespace sebring::runtime {
+namespace {
+
+// What the kernel does late (links, groups with dying processes) is looked at again after this, should no event come.
+constexpr int kLookAgainMilliseconds = 50;
+// A link outlives its namespace only when somebody outside holds that; then it is removed the slow way.
+constexpr auto kLinkPatience = std::chrono::seconds(10);
+
+}  // namespace
+
+struct Cleanup::Work {
+  Leftover leftover;
+  bool killed = false;
+  bool ended = false;
+  bool closed = false;
+  bool unlinked = false;
+  bool ungrouped = false;
+  bool disk_freed = false;
+  Steady::time_point since = Steady::now();
+  bool finished() const { return ended && closed && unlinked && ungrouped && disk_freed; }
+};
+
+Result<std::unique_ptr<Cleanup>> Cleanup::start(Host& host) {
+  SB_TRY(auto wires, host.open_wires());
+  SB_TRY(auto events, os::Netlink::open(NETLINK_ROUTE, RTMGRP_LINK));
+  std::unique_ptr<Cleanup> cleanup(new Cleanup(host, std::move(wires), std::move(events)));
+  cleanup->wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!cleanup->wake_) return fail_errno(errno, "make an event descriptor");
+  cleanup->thread_ = std::thread([raw = cleanup.get()] { raw->run(); });
+  return cleanup;
+}
+
+Cleanup::Cleanup(Host& host, Host::Wires wires, os::Netlink link_events)
+    : host_(host), wires_(std::move(wires)), link_events_(std::move(link_events)) {}
+
+Cleanup::~Cleanup() {
+  wait_until_empty(5000);
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  (void)!::write(wake_.get(), "\1\0\0\0\0\0\0\0", 8);
+  if (thread_.joinable()) thread_.join();
+}
+
+void Cleanup::dispose(Leftover leftover) {
+  {
+    std::lock_guard lock(mutex_);
+    incoming_.push_back(std::move(leftover));
+    ++pending_;
+  }
+  (void)!::write(wake_.get(), "\1\0\0\0\0\0\0\0", 8);
+}
+
+bool Cleanup::wait_until_empty(int milliseconds) {
+  std::unique_lock lock(mutex_);
+  return empty_.wait_for(lock, std::chrono::milliseconds(milliseconds), [&] { return pending_ == 0; });
+}
+
+std::size_t Cleanup::pending() const {
+  std::lock_guard lock(mutex_);
+  return pending_;
+}
+
+void Cleanup::collect(std::vector<Work>& works) {
+  std::lock_guard lock(mutex_);
+  for (auto& leftover : incoming_) works.push_back({std::move(leftover)});
+  incoming_.clear();
+}
+
+void Cleanup::run() {
+  std::vector<Work> works;
+  for (;;) {
+    collect(works);
+    advance(works);
+    std::size_t before = works.size();
+    std::vector<std::function<void()>> finished;
+    std::erase_if(works, [&](Work& work) {
+      if (!work.finished()) return false;
+      release(work);
+      if (work.leftover.done) finished.push_back(std::move(work.leftover.done));
+      return true;
+    });
+    for (auto& done : finished) done();
+    {
+      std::lock_guard lock(mutex_);
+      pending_ -= before - works.size();
+      if (pending_ == 0) empty_.notify_all();
+      if (stopping_) return;
+      if (!incoming_.empty()) continue;
+    }
+    wait_for_events(works);
+  }
+}
+
+void Cleanup::wait_for_events(const std::vector<Work>& works) {
+  pollfd waits[] = {{wake_.get(), POLLIN, 0}, {link_events_.fd(), POLLIN, 0}};
+  bool idle = works.empty();
+  ::poll(waits, idle ? 1 : 2, idle ? -1 : kLookAgainMilliseconds);
+  std::uint64_t count;
+  (void)!::read(wake_.get(), &count, sizeof count);
+  char event[16384];  // which link it was does not matter: those that are waited for are looked up
+  while (::recv(link_events_.fd(), event, sizeof event, MSG_DONTWAIT) > 0) {
+  }
+}
+
+// In phases over the whole batch: the last close of a root syncs the pool's file system, which finds little to do the
+// second time, unless deletes have dirtied it in between.
+void Cleanup::advance(std::vector<Work>& works) {
+  for (auto& work : works) work.ended = work.ended || processes_ended(work);
+  for (auto& work : works) {
+    if (!work.ended || work.closed) continue;
+    work.leftover.close.clear();
+    if (!work.leftover.attached_view.empty()) {
+      (void)os::detach_mount(work.leftover.attached_view);
+      ::rmdir(work.leftover.attached_view.c_str());
+    }
+    work.closed = true;
+    if (work.leftover.closed) work.leftover.closed();
+  }
+  bool destroyed = false;
+  for (auto& work : works) {
+    if (!work.closed || work.disk_freed) continue;
+    bool had_disk = !work.leftover.upper.empty() || !work.leftover.snapshot.empty();
+    // A failed delete is not repeated for ever: the next start of the runner finds a disk that nobody owns.
+    if (!work.leftover.upper.empty()) (void)host_.pool().destroy_upper(work.leftover.upper);
+    if (!work.leftover.snapshot.empty()) (void)host_.pool().destroy_snapshot(work.leftover.snapshot);
+    work.disk_freed = true;
+    destroyed = destroyed || had_disk;
+  }
+  if (destroyed) (void)host_.pool().sync();
+  for (auto& work : works) {
+    if (!work.closed) continue;
+    work.unlinked = work.unlinked || link_gone(work);
+    work.ungrouped = work.ungrouped || groups_gone(work);
+  }
+}
+
+bool Cleanup::processes_ended(Work& work) {
+  if (!work.leftover.pidfd) return true;
+  if (!work.killed) {
+    (void)host_.cgroups().freeze(name_of(work.leftover.index), false);  // a frozen process does not die (version 1)
+    (void)os::signal_pidfd(work.leftover.pidfd.get(), SIGKILL);
+    work.killed = true;
+  }
+  // PID 1 ends last: the kernel waits for all others of its namespace first.
+  if (!os::wait_pidfd(work.leftover.pidfd.get(), 0)) return false;
+  (void)os::reap_pidfd(work.leftover.pidfd.get());
+  work.leftover.pidfd.reset();
+  return true;
+}
+
+bool Cleanup::link_gone(Work& work) {
+  if (work.leftover.index == 0 || !wires_.route) return true;
+  std::string link = link_of(work.leftover.index);
+  if (os::link_index(link) == 0) return true;
+  if (Steady::now() - work.since > kLinkPatience) (void)os::delete_link(*wires_.route, link);
+  return false;
+}
+
+bool Cleanup::groups_gone(Work& work) {
+  return work.leftover.index == 0 || host_.cgroups().remove(name_of(work.leftover.index)).has_value();
+}
+
+void Cleanup::release(Work& work) {
+  Index index = work.leftover.index;
+  if (index == 0) return;
+  if (wires_.netfilter) host_.firewall()->remove(*wires_.netfilter, index);
+  host_.own_files().remove(index);
+  ::unlink(host_.socket_path(index).c_str());
+  host_.cpus().release(index);
+  host_.leases().release(index);
+}
+
+}  // namespace sebring::runtime

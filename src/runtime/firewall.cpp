@@ -1,0 +1,201 @@
+#include "runtime/firewall.h"
+
+#include <fcntl.h>
+#include <linux/netfilter.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/text.h"
+#include "os/file.h"
+#include "os/link.h"
+#include "os/program.h"
+
+namespace sebring::runtime {
+namespace {
+
+// Nobody's business of a sandbox: this network, private, shared (all sandboxes have theirs there), loopback, link-local
+// with its metadata services, protocol assignments, benchmarks, multicast, reserved.
+constexpr char kNever[] =
+    "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.168.0.0/16, "
+    "198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4";
+
+std::string chain_of(Index index) { return "box_" + std::to_string(index); }
+
+void replace_all(std::string& text, std::string_view what, std::string_view with) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
+}
+
+// "add" of chains and sets that exist changes nothing, and their elements stay; static chains are flushed and filled in
+// the same transaction. Chains of allow lists are left alone: an empty one would let everything pass.
+constexpr char kText[] = R"(
+add table inet TABLE
+add set inet TABLE boxes { type ifname; }
+add set inet TABLE source { type ifname . ipv4_addr; }
+add set inet TABLE blocked { type ifname; }
+add set inet TABLE strict { type ifname; }
+add map inet TABLE listed { type ifname : verdict; }
+add set inet TABLE dns { type ipv4_addr; }
+add set inet TABLE never { type ipv4_addr; flags interval; }
+COUNTER_SETS
+add chain inet TABLE prerouting { type filter hook prerouting priority raw; policy accept; }
+add chain inet TABLE input { type filter hook input priority filter; policy accept; }
+add chain inet TABLE forward { type filter hook forward priority filter; policy accept; }
+add chain inet TABLE postrouting { type nat hook postrouting priority srcnat; policy accept; }
+add chain inet TABLE from_box
+add chain inet TABLE to_host
+add chain inet TABLE outbound
+add chain inet TABLE inbound
+flush chain inet TABLE prerouting
+flush chain inet TABLE input
+flush chain inet TABLE forward
+flush chain inet TABLE postrouting
+flush chain inet TABLE from_box
+flush chain inet TABLE to_host
+flush chain inet TABLE outbound
+flush chain inet TABLE inbound
+flush set inet TABLE dns
+flush set inet TABLE never
+add element inet TABLE never { NEVER }
+DNS_ELEMENTS
+add rule inet TABLE prerouting iifname @boxes jump from_box
+add rule inet TABLE from_box meta nfproto != ipv4 drop
+add rule inet TABLE from_box iifname . ip saddr != @source drop
+add rule inet TABLE input iifname @boxes jump to_host
+add rule inet TABLE to_host iifname @strict drop
+add rule inet TABLE to_host ip daddr @dns udp dport 53 accept
+add rule inet TABLE to_host ip daddr @dns tcp dport 53 accept
+add rule inet TABLE to_host drop
+add rule inet TABLE forward iifname @boxes jump outbound
+add rule inet TABLE forward oifname @boxes jump inbound
+add rule inet TABLE outbound iifname @blocked drop
+COUNTER_RULES
+add rule inet TABLE outbound iifname vmap @listed
+add rule inet TABLE outbound ip daddr @dns udp dport 53 accept
+add rule inet TABLE outbound ip daddr @dns tcp dport 53 accept
+add rule inet TABLE outbound ip daddr @never drop
+add rule inet TABLE inbound ct state established,related accept
+add rule inet TABLE inbound drop
+add rule inet TABLE postrouting iifname @boxes masquerade
+)";
+
+constexpr char kCounterSets[] = R"(
+add set inet TABLE new_rate { type ifname; size 65536; flags dynamic; }
+add set inet TABLE open_count { type ifname; size 65536; flags dynamic; }
+)";
+// Bounds what one sandbox can do to the host's table of connections.
+constexpr char kCounterRules[] = R"(
+add rule inet TABLE outbound ct state new update @new_rate { iifname limit rate over 1000/second burst 4000 packets } drop
+add rule inet TABLE outbound ct state new add @open_count { iifname ct count over 8192 } drop
+)";
+
+// A sandbox may ask who has the gateway's address, and nothing else of the host: by ARP it would learn its others.
+constexpr char kArp[] = R"(
+add table arp TABLE
+add chain arp TABLE input { type filter hook input priority filter; policy accept; }
+flush chain arp TABLE input
+add rule arp TABLE input iifname "sb*" arp operation request arp daddr ip != GATEWAY drop
+)";
+
+}  // namespace
+
+std::string firewall_text(const std::string& table, std::uint32_t network, const std::vector<std::uint32_t>& dns, bool counted) {
+  std::string text = kText, elements;
+  for (auto address : dns) elements += (elements.empty() ? "" : ", ") + os::address_text(address);
+  replace_all(text, "COUNTER_SETS", counted ? kCounterSets : "");
+  replace_all(text, "COUNTER_RULES", counted ? kCounterRules : "");
+  // One that lies in the list already would overlap with it.
+  bool listed = network >> 24 == 10 || network >> 22 == (100u << 2 | 1) || network >> 20 == (172u << 4 | 1) || network >> 16 == (192u << 8 | 168);
+  replace_all(text, "NEVER", listed ? std::string(kNever) : kNever + (", " + os::address_text(network)) + "/16");
+  replace_all(text, "DNS_ELEMENTS", elements.empty() ? "" : "add element inet TABLE dns { " + elements + " }");
+  replace_all(text, "TABLE", table);
+  return text;
+}
+
+Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, std::uint32_t network,
+                                                  const std::vector<std::uint32_t>& dns) {
+  std::string table = "sebring_" + instance;
+  std::replace(table.begin(), table.end(), '-', '_');
+  auto loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, network, dns, true));
+  if (!loaded) loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, network, dns, false));
+  if (!loaded) return std::unexpected(std::move(loaded).error().while_doing("load the firewall"));
+  std::string arp = kArp;
+  replace_all(arp, "TABLE", table);
+  replace_all(arp, "GATEWAY", os::address_text(gateway_of(network)));
+  (void)os::run_program({"nft", "-f", "-"}, arp);  // no arp tables in this kernel: the addresses below stay visible
+  SB_CHECK(os::write_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", "1"));
+  return std::unique_ptr<Firewall>(new Firewall(std::move(table), network));
+}
+
+Result<void> Firewall::add(os::Netlink& netfilter, Index index) const {
+  os::NftBatch batch(netfilter, table_);
+  std::string link = link_of(index);
+  batch.add_element("boxes", os::NftBatch::interface_key(link));
+  batch.add_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
+  return batch.commit("let " + link + " into the firewall");
+}
+
+// Each element in a batch of its own: one that is missing would undo the others.
+void Firewall::remove(os::Netlink& netfilter, Index index) const {
+  std::string link = link_of(index);
+  auto key = os::NftBatch::interface_key(link);
+  for (auto set : {"listed", "strict", "blocked", "boxes"}) {
+    os::NftBatch batch(netfilter, table_);
+    batch.delete_element(set, key);
+    (void)batch.commit("");
+  }
+  os::NftBatch source(netfilter, table_);
+  source.delete_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
+  (void)source.commit("");
+  os::NftBatch chain(netfilter, table_);
+  chain.flush_chain(chain_of(index));
+  chain.delete_chain(chain_of(index));
+  (void)chain.commit("");
+}
+
+Result<void> Firewall::set_policy(os::Netlink& netfilter, Index index, const NetworkPolicy& before,
+                                  const NetworkPolicy& after) const {
+  std::string link = link_of(index), chain = chain_of(index);
+  auto key = os::NftBatch::interface_key(link);
+  os::NftBatch batch(netfilter, table_);
+  bool listed = !after.block_all && !after.allow.empty(), was_listed = !before.block_all && !before.allow.empty();
+  if (!after.is_default()) batch.add_element("strict", key);
+  if (after.block_all) batch.add_element("blocked", key);
+  if (listed) {
+    batch.add_chain(chain);
+    batch.flush_chain(chain);
+    batch.add_destination_set_rule(chain, "never", NF_DROP);
+    for (auto& cidr : after.allow) batch.add_destination_rule(chain, cidr, NF_ACCEPT);
+    batch.add_verdict_rule(chain, NF_DROP);
+    if (!was_listed) batch.add_goto("listed", key, chain);
+  }
+  if (was_listed && !listed) {
+    batch.delete_element("listed", key);
+    batch.flush_chain(chain);
+    batch.delete_chain(chain);
+  }
+  if (before.block_all && !after.block_all) batch.delete_element("blocked", key);
+  if (!before.is_default() && after.is_default()) batch.delete_element("strict", key);
+  return batch.commit("set the network policy of " + link);
+}
+
+std::vector<Index> Firewall::members() const {
+  std::vector<Index> indices;
+  auto text = os::run_program_checked({"nft", "list", "set", "inet", table_, "boxes"});
+  if (!text) return indices;
+  for (auto at = text->find("\"sb"); at != std::string::npos; at = text->find("\"sb", at + 3)) {
+    auto end = text->find('"', at + 3);
+    if (end == std::string::npos) break;
+    if (auto number = parse_integer(std::string_view(*text).substr(at + 3, end - at - 3)); number && *number > 0)
+      indices.push_back(static_cast<Index>(*number));
+  }
+  return indices;
+}
+
+void Firewall::unload() const {
+  (void)os::run_program({"nft", "delete", "table", "inet", table_});
+  (void)os::run_program({"nft", "delete", "table", "arp", table_});
+}
+
+}  // namespace sebring::runtime

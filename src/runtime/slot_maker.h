@@ -1,0 +1,57 @@
+#pragma once
+// A slot: everything slow about a sandbox, done before it is asked for.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/cleanup.h"
+#include "runtime/host.h"
+#include "runtime/root.h"
+
+namespace sebring::runtime {
+
+struct Slot {
+  Index index = 0;
+  pid_t pid = -1;  // PID 1 of the sandbox
+  std::uint64_t start_time = 0;
+  UniqueFd pidfd;
+  UniqueFd control;
+  UniqueFd listening;
+  UniqueFd user_cgroup;  // may be invalid
+  UniqueFd memory_directory;
+  PoolView view;
+  std::string upper;  // fresh, unused; empty once somebody took it
+  // Root over `layers` and `upper`, made ahead for the image that is used most.
+  UniqueFd root;
+  std::vector<std::string> layers;
+};
+
+// What freeing a slot takes; its unused upper too, when asked.
+Leftover leftover_of(Slot slot, bool destroy_upper);
+// The toolbox's answer to Prepare or Enter.
+Result<void> read_report(int control, int milliseconds);
+
+// Makes slots on its thread, which has loaded the big filter for good.
+class SlotMaker {
+ public:
+  // Prepares the calling thread; use the object on this thread only.
+  static Result<SlotMaker> make(Host& host, Cleanup& cleanup);
+  // `upper`: an unused one, or "" to make one. `layers`: paths below the view, to make the root too; may be empty.
+  // On failure everything that was made goes to the cleanup.
+  Result<Slot> make_slot(std::string upper, const std::vector<std::string>& layers);
+
+ private:
+  SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires) : host_(host), cleanup_(cleanup), wires_(std::move(wires)) {}
+  Result<void> build(Slot& slot, std::string& upper, const std::vector<std::string>& layers);
+  Result<void> listen(Slot& slot);
+  Result<void> start_toolbox(Slot& slot);
+  Result<void> map_ids(pid_t helper, Index index);
+  Result<void> make_link(const Slot& slot);
+  Result<void> prepare_inside(Slot& slot);
+
+  Host& host_;
+  Cleanup& cleanup_;
+  Host::Wires wires_;
+};
+
+}  // namespace sebring::runtime

@@ -1,0 +1,133 @@
+#include "runtime/slot_pool.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+
+namespace sebring::runtime {
+namespace {
+
+constexpr auto kPauseAfterFailure = std::chrono::milliseconds(500);
+// Of the waiting slots this share has no root yet: for restarts and for other images.
+constexpr std::size_t kPlainShare = 4;
+
+}  // namespace
+
+SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config) : host_(host), cleanup_(cleanup), config_(config) {}
+
+void SlotPool::start() {
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i) threads_.emplace_back([this] { refill(); });
+}
+
+SlotPool::~SlotPool() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  less_.notify_all();
+  more_.notify_all();
+  for (auto& thread : threads_) thread.join();
+  for (auto& slot : slots_) cleanup_.dispose(leftover_of(std::move(slot), true));
+  for (auto& upper : spare_uppers_) {
+    Leftover leftover;
+    leftover.upper = std::move(upper);
+    cleanup_.dispose(std::move(leftover));
+  }
+}
+
+bool SlotPool::wants_plain_slot() const {
+  auto plain = static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.root; }));
+  return plain * kPlainShare < slots_.size() + 1;
+}
+
+void SlotPool::refill() {
+  auto maker = SlotMaker::make(host_, cleanup_);
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    // Beyond the wanted number when somebody waits.
+    if (slots_.size() + making_ >= std::max(config_.wanted, waiting_)) {
+      less_.wait(lock);
+      continue;
+    }
+    std::string upper;
+    if (!spare_uppers_.empty()) {
+      upper = std::move(spare_uppers_.back());
+      spare_uppers_.pop_back();
+    }
+    std::vector<std::string> layers = wants_plain_slot() ? std::vector<std::string>{} : usual_layers_;
+    ++making_;
+    lock.unlock();
+    auto slot = maker ? maker->make_slot(std::move(upper), layers) : Result<Slot>(std::unexpected(maker.error()));
+    lock.lock();
+    --making_;
+    if (slot) {
+      last_error_.clear();
+      slots_.push_back(std::move(*slot));
+      more_.notify_one();
+      continue;
+    }
+    if (last_error_ != slot.error().message()) std::fprintf(stderr, "runner: %s\n", slot.error().message().c_str());
+    last_error_ = slot.error().message();
+    more_.notify_all();
+    less_.wait_for(lock, kPauseAfterFailure);
+  }
+}
+
+std::deque<Slot>::iterator SlotPool::pick(const std::vector<std::string>& layers, bool own_disk) {
+  auto plain = std::find_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.root; });
+  if (own_disk) return plain != slots_.end() ? plain : slots_.begin();
+  auto fitting = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) { return slot.root && slot.layers == layers; });
+  if (fitting != slots_.end()) return fitting;
+  return plain != slots_.end() ? plain : slots_.begin();
+}
+
+Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_disk, int milliseconds) {
+  auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+  std::unique_lock lock(mutex_);
+  if (!own_disk && usual_layers_ != layers) usual_layers_ = layers;
+  ++waiting_;
+  while (slots_.empty() && !stopping_) {
+    less_.notify_one();
+    if (more_.wait_until(lock, deadline) == std::cv_status::timeout) break;
+    if (slots_.empty() && !last_error_.empty()) break;
+  }
+  --waiting_;
+  if (stopping_) return fail(Errc::unavailable, "the runner is ending");
+  if (slots_.empty())
+    return fail(Errc::unavailable, last_error_.empty() ? "no slot became ready in time" : last_error_);
+  auto picked = pick(layers, own_disk);
+  Slot slot = std::move(*picked);
+  slots_.erase(picked);
+  less_.notify_one();
+  return slot;
+}
+
+void SlotPool::give_back_upper(std::string upper) {
+  std::lock_guard lock(mutex_);
+  spare_uppers_.push_back(std::move(upper));
+}
+
+void SlotPool::forget_layers(const std::string& layer) {
+  std::lock_guard lock(mutex_);
+  if (std::find(usual_layers_.begin(), usual_layers_.end(), layer) != usual_layers_.end()) usual_layers_.clear();
+  std::erase_if(slots_, [&](Slot& slot) {
+    if (std::find(slot.layers.begin(), slot.layers.end(), layer) == slot.layers.end()) return false;
+    cleanup_.dispose(leftover_of(std::move(slot), true));
+    return true;
+  });
+  less_.notify_all();
+}
+
+std::size_t SlotPool::ready() const {
+  std::lock_guard lock(mutex_);
+  return slots_.size();
+}
+
+std::vector<std::string> SlotPool::uppers() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> names = spare_uppers_;
+  for (const auto& slot : slots_) names.push_back(slot.upper);
+  return names;
+}
+
+}  // namespace sebring::runtime

@@ -1,0 +1,60 @@
+#pragma once
+// Keeps slots ready. Refill threads make them one at a time; who takes one wakes them.
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "runtime/slot_maker.h"
+
+namespace sebring::runtime {
+
+struct SlotPoolConfig {
+  std::size_t wanted = 16;
+  std::size_t threads = 2;
+};
+
+class SlotPool {
+ public:
+  SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config);
+  ~SlotPool();  // ends all waiting slots
+  void start();  // begins to make slots
+
+  // A slot for a new disk over `layers` (one made ahead for them, when there is one), or with `own_disk` one for a disk
+  // that exists already. Waits at most `milliseconds`; then the reason why none could be made, or Errc::unavailable.
+  Result<Slot> take(const std::vector<std::string>& layers, bool own_disk, int milliseconds);
+  // A fresh upper that was not needed after all.
+  void give_back_upper(std::string upper);
+  // Waiting slots whose root was made from one of these layers are ended: the layer is going away.
+  void forget_layers(const std::string& layer);
+
+  std::size_t ready() const;
+  std::size_t wanted() const { return config_.wanted; }
+  // Uppers in the pool's hands: slots' and spare ones. For telling leftovers from these.
+  std::vector<std::string> uppers() const;
+
+ private:
+  void refill();
+  bool wants_plain_slot() const;
+  std::deque<Slot>::iterator pick(const std::vector<std::string>& layers, bool own_disk);
+
+  Host& host_;
+  Cleanup& cleanup_;
+  SlotPoolConfig config_;
+  mutable std::mutex mutex_;
+  std::condition_variable more_;
+  std::condition_variable less_;
+  std::deque<Slot> slots_;
+  std::vector<std::string> spare_uppers_;
+  std::vector<std::string> usual_layers_;  // of the last new disk
+  std::size_t making_ = 0;
+  std::size_t waiting_ = 0;
+  std::string last_error_;
+  bool stopping_ = false;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace sebring::runtime

@@ -1,0 +1,129 @@
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "os/passing.h"
+#include "slot/parts.h"
+#include "slot/slot.h"
+
+namespace sebring::slot {
+namespace {
+
+// The runner is gone, or never wanted us: nothing to report to anybody.
+[[noreturn]] void leave() { ::_exit(0); }
+
+void report(const Result<void>& outcome) {
+  Report answer{};
+  answer.ok = outcome.has_value();
+  if (!outcome) {
+    answer.os_errno = outcome.error().os_errno();
+    std::strncpy(answer.message, outcome.error().message().c_str(), sizeof answer.message - 1);
+  }
+  if (!os::send_message(kControlFd, {reinterpret_cast<char*>(&answer), sizeof answer})) leave();
+  if (!outcome) ::_exit(1);
+}
+
+template <class Body>
+Body read_order(const os::Message& message) {
+  Body body;
+  if (message.data.size() < sizeof body) ::_exit(1);
+  std::memcpy(&body, message.data.data(), sizeof body);
+  return body;
+}
+
+os::Message receive(std::size_t bytes_max) {
+  auto message = os::receive_message(kControlFd, bytes_max);
+  if (!message || message->ended) leave();
+  return std::move(*message);
+}
+
+void say_hello(pid_t pid) {
+  Hello hello{pid};
+  if (!os::send_message(kControlFd, {reinterpret_cast<char*>(&hello), sizeof hello})) leave();
+}
+
+// Executed in the initial user namespace, so that this memory belongs to it for good: no ptrace, /proc/1/mem or
+// pidfd_getfd from inside, by root neither. The copy made by clone keeps that, and as CLONE_PARENT is a child of the
+// runner, not of this process, which ends.
+Result<void> join_namespaces() {
+  if (::unshare(CLONE_NEWUSER) < 0) return fail_errno(errno, "make a user namespace");
+  say_hello(0);
+  receive(1);
+  if (::setresgid(0, 0, 0) < 0 || ::setresuid(0, 0, 0) < 0 || ::setgroups(0, nullptr) < 0)
+    return fail_errno(errno, "become root inside");
+  if (::unshare(CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWPID) < 0)
+    return fail_errno(errno, "make namespaces");
+  long pid = ::syscall(SYS_clone, CLONE_PARENT, 0, 0, 0, 0);
+  if (pid < 0) return fail_errno(errno, "start PID 1");
+  if (pid > 0) {
+    say_hello(static_cast<pid_t>(pid));
+    leave();
+  }
+  return {};
+}
+
+Result<UniqueFd> prepare_in_slot() {
+  os::Message message = receive(sizeof(Prepare));
+  auto order = read_order<Prepare>(message);
+  if (message.fds.size() != kPrepareFds) ::_exit(1);
+  return prepare(order, message.fds[0], message.fds[1], message.fds[2]);
+}
+
+Result<Entered> take_order(os::Message& message, UniqueFd& root) {
+  auto order = read_order<Enter>(message);
+  std::string_view rest = std::string_view(message.data).substr(sizeof order);
+  if (rest.size() != std::size_t{order.hosts_bytes} + order.resolv_bytes + order.configuration_bytes)
+    return fail(Errc::internal, "the order has a wrong length");
+  EnterTexts texts{rest.substr(0, order.hosts_bytes), rest.substr(order.hosts_bytes, order.resolv_bytes)};
+  Entered entered;
+  entered.configuration = rest.substr(std::size_t{order.hosts_bytes} + order.resolv_bytes);
+  entered.cgroup_version = order.cgroup_version;
+  std::size_t next = 0;
+  for (auto [bit, into] : {std::pair<EnterFd, UniqueFd*>{kRoot, &root},
+                           {kListening, &entered.listening},
+                           {kUserCgroup, &entered.user_cgroup},
+                           {kMemoryDirectory, &entered.memory_cgroup},
+                           {kGitHelper, &entered.git_helper}}) {
+    if (!(order.fds & bit)) continue;
+    if (next == message.fds.size()) return fail(Errc::internal, "the order lacks a descriptor");
+    *into = std::move(message.fds[next++]);
+  }
+  SB_CHECK(enter(order, root, texts));
+  return entered;
+}
+
+}  // namespace
+
+Result<Entered> wait_in_slot() {
+  ::prctl(PR_SET_DUMPABLE, 0);
+  ::umask(022);
+  ::signal(SIGPIPE, SIG_IGN);
+  if (auto joined = join_namespaces(); !joined) {
+    report(joined);
+  }
+  ::prctl(PR_SET_DUMPABLE, 0);
+  auto devpts = prepare_in_slot();
+  report(devpts ? Result<void>{} : Result<void>(std::unexpected(devpts.error())));
+
+  os::Message message = receive(kMessageBytesMax);  // the wait in the pool
+  UniqueFd root;
+  auto entered = take_order(message, root);
+  // Answer first: a request waits in the socket's backlog meanwhile, and this takes as long as the way here.
+  report(entered ? Result<void>{} : Result<void>(std::unexpected(entered.error())));
+  SB_CHECK(drop_privileges());
+  if (::chdir("/") < 0) return fail_errno(errno, "enter /");
+  ::close(kControlFd);
+  entered->devpts = std::move(*devpts);
+  return entered;
+}
+
+}  // namespace sebring::slot

@@ -1,0 +1,52 @@
+#pragma once
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "db/writer.h"
+#include "model/sandbox.h"
+#include "store/sandbox_filter.h"
+
+namespace sebring::store {
+
+namespace asio = boost::asio;
+
+class SandboxStore {
+ public:
+  SandboxStore(db::Connection& reader, db::Writer& writer) : reader_(&reader), writer_(&writer) {}
+
+  // Whatever its state, destroyed ones too until they are purged.
+  asio::awaitable<Result<std::optional<model::Sandbox>>> find(std::string id);
+  // Id first, then name; never a destroyed one, never another organization's.
+  asio::awaitable<Result<std::optional<model::Sandbox>>> find(std::string organization_id, std::string id_or_name);
+  asio::awaitable<Result<bool>> name_taken(std::string organization_id, std::string name);
+  asio::awaitable<Result<CursorPage>> list(SandboxFilter filter, CursorQuery query);
+  asio::awaitable<Result<NumberedPage>> list_numbered(SandboxFilter filter, NumberedQuery query);
+  // Not destroyed ones, of everybody; for start-up.
+  asio::awaitable<Result<std::vector<model::Sandbox>>> all_living();
+  asio::awaitable<Result<std::vector<model::Sandbox>>> forks_of(std::string id, bool with_destroyed);
+  asio::awaitable<Result<std::vector<model::Sandbox>>> linked_to(std::string id);
+
+  // Writes with version 1. Errc::conflict when the name is taken.
+  db::Pending insert_later(const model::Sandbox& sandbox, db::Urgency urgency);
+  // Writes everything that may change, and `version` + 1. Errc::conflict, nothing written, when the row is of another
+  // version than `sandbox`. The caller counts its own copy up.
+  db::Pending update_later(const model::Sandbox& sandbox, db::Urgency urgency);
+  // Times of activity only; does not count as a version.
+  struct Activity {
+    std::string id;
+    WallMs at;
+    model::ServiceMs service;
+  };
+  db::Pending touch_later(std::vector<Activity> activities);
+  // Removes rows of sandboxes that were destroyed before `before`; how many.
+  asio::awaitable<Result<std::int64_t>> purge_destroyed(model::ServiceMs before);
+
+ private:
+  asio::awaitable<Result<std::vector<model::Sandbox>>> list_where(std::string where, std::string value);
+  db::Connection* reader_;
+  db::Writer* writer_;
+};
+
+}  // namespace sebring::store

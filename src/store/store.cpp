@@ -1,0 +1,27 @@
+#include "store/store.h"
+
+#include "db/migrate.h"
+#include "store/schema.h"
+
+namespace sebring::store {
+
+Store::Store(std::unique_ptr<db::Connection> reader, std::unique_ptr<db::Writer> writer)
+    : sandboxes(*reader, *writer),
+      snapshots(*reader, *writer),
+      api_keys(*reader, *writer),
+      organizations(*reader, *writer),
+      settings(*reader, *writer),
+      access_tokens(*reader, *writer),
+      reader_(std::move(reader)),
+      writer_(std::move(writer)) {}
+
+Result<std::unique_ptr<Store>> Store::open(const std::string& path, asio::any_io_executor executor) {
+  SB_TRY(auto writing, db::Connection::open(path, db::Connection::Mode::write));
+  SB_CHECK(db::migrate(writing, schema_steps()));
+  SB_TRY(auto reading, db::Connection::open(path, db::Connection::Mode::read));
+  return std::unique_ptr<Store>(
+      new Store(std::make_unique<db::Connection>(std::move(reading)),
+                std::make_unique<db::Writer>(std::move(writing), std::move(executor))));
+}
+
+}  // namespace sebring::store

@@ -1,0 +1,34 @@
+#pragma once
+// The database and its nouns. One per process, used on the event loop's thread.
+#include <memory>
+#include <string>
+
+#include "db/writer.h"
+#include "store/access_token_store.h"
+#include "store/api_key_store.h"
+#include "store/organization_store.h"
+#include "store/sandbox_store.h"
+#include "store/settings_store.h"
+#include "store/snapshot_store.h"
+
+namespace sebring::store {
+
+class Store {
+ public:
+  // Opens or creates `path` and brings its schema up to date. Blocks; call before serving.
+  static Result<std::unique_ptr<Store>> open(const std::string& path, asio::any_io_executor executor);
+
+  SandboxStore sandboxes;
+  SnapshotStore snapshots;
+  ApiKeyStore api_keys;
+  OrganizationStore organizations;
+  SettingsStore settings;
+  AccessTokenStore access_tokens;
+
+ private:
+  Store(std::unique_ptr<db::Connection> reader, std::unique_ptr<db::Writer> writer);
+  std::unique_ptr<db::Connection> reader_;
+  std::unique_ptr<db::Writer> writer_;
+};
+
+}  // namespace sebring::store

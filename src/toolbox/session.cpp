@@ -1,0 +1,296 @@
+#include "toolbox/session.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/random.h"
+#include "toolbox/as_user.h"
+#include "toolbox/configuration.h"
+#include "toolbox/shell.h"
+
+namespace sebring::toolbox {
+namespace {
+
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+// A shell reads its script byte by byte; longer commands come from a file, which it reads in blocks.
+constexpr std::size_t kInlineCommandMax = 4 * 1024;
+// Looks for members of a group that outlive their shell: nothing tells us when the last one goes.
+constexpr std::chrono::milliseconds kGroupLook{10};
+
+// The user may have removed the directory. Its parent is root's, so nothing of the user's is followed.
+Result<void> make_log_directory(const Context& context) {
+  if (::mkdir(context.log_dir.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail_errno(errno, "make " + context.log_dir);
+  UniqueFd directory(::open(context.log_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) return fail_errno(errno, "open " + context.log_dir);
+  if (::geteuid() == 0 && ::fchown(directory.get(), context.user.uid, context.user.gid) != 0) {
+    return fail_errno(errno, "own " + context.log_dir);
+  }
+  return {};
+}
+
+Result<std::shared_ptr<OutputPipes>> make_pipes(const Context& context) {
+  auto pipes = OutputPipes::make(context.io, context.log_dir, context.user);
+  if (!pipes && pipes.error().os_errno() == ENOENT) {
+    SB_CHECK(make_log_directory(context));
+    pipes = OutputPipes::make(context.io, context.log_dir, context.user);
+  }
+  // Whatever it is, the client asked for nothing that is missing or forbidden.
+  if (!pipes && pipes.error().code() != Errc::exhausted)
+    return fail(std::move(pipes.error()).with_code(Errc::internal));
+  return pipes;
+}
+
+bool is_executable(const std::string& path) { return !path.empty() && ::access(path.c_str(), X_OK) == 0; }
+
+}  // namespace
+
+asio::awaitable<Result<std::shared_ptr<ShellSession>>> ShellSession::start(Context& context,
+                                                                           std::shared_ptr<LogDisk> disk,
+                                                                           std::string id, std::string cwd) {
+  auto session = std::make_shared<ShellSession>(context, std::move(disk), std::move(id));
+  session->shell_ = choose_session_shell(shell_candidates(context), is_executable);
+  SB_CO_TRY(auto environment, environment_of(context));
+  SB_CO_TRY(session->pipes_, make_pipes(context));
+  SB_CO_TRY(Pipe input, make_input_pipe());
+  SB_CO_TRY(Pipe reports, make_output_pipe());
+  StartSpec spec{.candidates = {session->shell_},
+                 .argv = {session->shell_},
+                 .environment = std::move(environment),
+                 .cwd = std::move(cwd),
+                 .uid = context.user.uid,
+                 .gid = context.user.gid,
+                 .groups = context.user.groups};
+  spec.stdio[0] = input.read_end.get();
+  spec.stdio[1] = reports.write_end.get();
+  auto started = co_await context.spawner.start(std::move(spec));
+  if (!started) {
+    session->pipes_->close();
+    co_return fail(std::move(started.error()).while_doing("start the session's shell"));
+  }
+  session->process_ = *std::move(started);
+  session->shell_input_ = std::make_shared<InputQueue>(context.io, std::move(input.write_end));
+  boost::system::error_code code;
+  session->reports_.assign(reports.read_end.get(), code);
+  if (!code) reports.read_end.release();
+  in_background(context.io, read_reports(session), "session reports");
+  in_background(context.io, watch_shell(session), "session shell");
+  co_return session;
+}
+
+ShellSession::ShellSession(Context& context, std::shared_ptr<LogDisk> disk, std::string id)
+    : Session(std::move(id)),
+      context_(context),
+      disk_(std::move(disk)),
+      reports_(context.io),
+      ended_event_(context.io) {}
+
+ShellSession::~ShellSession() {
+  if (pipes_) pipes_->close();
+}
+
+// ---- commands
+
+Result<std::shared_ptr<Command>> ShellSession::execute(std::string text, bool asynchronous, bool echo_input) {
+  if (ended_) return fail(Errc::gone, "the shell of this session has ended", "SESSION_ENDED");
+  if (waiting_.size() >= kWaitingCommandsMax) return fail(Errc::exhausted, "too many commands wait in this session");
+  auto command = std::make_shared<Command>(context_.io, disk_, random_uuid(), std::move(text));
+  commands_.push_back(command);
+  forget_oldest();
+  waiting_.push_back({.command = command, .asynchronous = asynchronous, .echo_input = echo_input});
+  start_next();
+  return command;
+}
+
+void ShellSession::forget_oldest() {
+  while (commands_.size() > kFinishedCommandsKept + kWaitingCommandsMax && commands_.front()->exit_code()) {
+    commands_.pop_front();
+  }
+}
+
+void ShellSession::start_next() {
+  while (!ended_ && !running_ && !waiting_.empty()) {
+    running_ = std::move(waiting_.front());
+    waiting_.pop_front();
+    auto started = start_job(*running_);
+    if (started) return;
+    auto command = running_->command;
+    running_.reset();
+    command->give_up(std::move(started.error()).while_doing("this command could not be started"));
+  }
+}
+
+Result<void> ShellSession::start_job(Job& job) {
+  if (!pipes_ || !pipes_->in_place()) {
+    if (pipes_) pipes_->close();
+    pipes_.reset();
+    SB_TRY(pipes_, make_pipes(context_));
+  }
+  std::string input = "/dev/null";
+  if (job.asynchronous) {
+    SB_TRY(Fifo fifo, Fifo::make(context_.log_dir, context_.user, Fifo::Our::write));
+    job.input = std::make_shared<InputQueue>(context_.io, std::move(fifo.fd()));
+    job.input_fifo = std::make_unique<Fifo>(std::move(fifo));
+    input = job.input_fifo->path();
+    SB_CHECK(job.input->add(job.early_input));
+  }
+  if (job.command->text().size() > kInlineCommandMax) SB_CHECK(prepare_file(job));
+  job.report_id = random_hex(6);
+  pipes_->set_log(job.command->shared_log());
+  return shell_input_->add(shell_lines(shell_, {.report_id = job.report_id,
+                                                .command = job.command->text(),
+                                                .file = job.file,
+                                                .input = input,
+                                                .output = pipes_->out_path(),
+                                                .errors = pipes_->err_path()}));
+}
+
+Result<void> ShellSession::prepare_file(Job& job) {
+  AsUser as_user(context_.user);
+  const std::string path = context_.log_dir + "/" + random_hex(8) + ".sh";
+  UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!fd) return fail_errno(errno, "write the command to a file");
+  job.file = path;
+  std::string_view rest = job.command->text();
+  while (!rest.empty()) {
+    const ssize_t done = ::write(fd.get(), rest.data(), rest.size());
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) return fail_errno(errno, "write the command to a file");
+    rest.remove_prefix(static_cast<std::size_t>(done));
+  }
+  return {};
+}
+
+void ShellSession::finish_job(int exit_code) {
+  Job job = std::move(*running_);
+  running_.reset();
+  if (job.input) job.input->close();
+  if (!job.file.empty()) {
+    AsUser as_user(context_.user);
+    ::unlink(job.file.c_str());
+  }
+  auto pipes = pipes_;
+  const bool free = pipes && pipes->end_command();
+  if (!free) pipes_.reset();
+  job.command->finish(exit_code);
+  if (free || !pipes) {
+    job.command->end_output();
+  } else {
+    std::erase_if(late_pipes_, [](const auto& weak) { return weak.expired(); });
+    late_pipes_.push_back(pipes);
+    in_background(context_.io, watch_late_output(pipes, job.command), "late session output");
+  }
+  start_next();
+}
+
+asio::awaitable<void> ShellSession::watch_late_output(std::shared_ptr<OutputPipes> pipes,
+                                                      std::shared_ptr<Command> command) {
+  while (!pipes->at_end()) co_await pipes->ended().changed(pipes->ended().version());
+  command->end_output();
+}
+
+Result<void> ShellSession::send_input(Command& command, std::string data) {
+  if (command.exit_code()) {
+    return fail(Errc::gone, "command has already completed", "COMMAND_ALREADY_COMPLETED");
+  }
+  Job* job = running_ && running_->command.get() == &command ? &*running_ : nullptr;
+  for (Job& waiting : waiting_) {
+    if (waiting.command.get() == &command) job = &waiting;
+  }
+  if (job == nullptr || !job->asynchronous) {
+    return fail(Errc::invalid_argument, "command takes no input: it was not started with runAsync");
+  }
+  if (!data.ends_with('\n')) data += '\n';
+  if (job->input) {
+    SB_CHECK(job->input->add(data));
+  } else if (job->early_input.size() + data.size() > InputQueue::kWaitingMax) {
+    return fail(Errc::exhausted, "too much input waits for a command that has not started");
+  } else {
+    job->early_input += data;
+  }
+  if (job->echo_input) command.log().add(OutputStream::out, data);
+  return {};
+}
+
+// ---- the shell
+
+// Everything that is in the pipe. False when there will be no more.
+bool ShellSession::take_reports() {
+  for (;;) {
+    char buffer[4096];
+    const ssize_t got = ::read(reports_.native_handle(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno == EAGAIN;
+    if (got == 0) return false;
+    const std::string id = running_ ? running_->report_id : "?";
+    const auto status = report_reader_.add({buffer, static_cast<std::size_t>(got)}, id);
+    if (status && running_) finish_job(*status);
+  }
+}
+
+asio::awaitable<void> ShellSession::read_reports(std::shared_ptr<ShellSession> self) {
+  while (self->reports_.is_open()) {
+    auto [code] = co_await self->reports_.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
+    if (code || !self->reports_.is_open() || !self->take_reports()) break;
+  }
+}
+
+asio::awaitable<void> ShellSession::watch_shell(std::shared_ptr<ShellSession> self) {
+  const ExitStatus status = co_await self->process_->wait();
+  // It may have reported and ended before we looked.
+  self->take_reports();
+  self->ended_ = true;
+  if (self->running_) {
+    if (status.out_of_memory) {
+      self->running_->command->log().add(OutputStream::err,
+                                         "[the sandbox ran out of memory (limit " +
+                                             std::to_string(status.out_of_memory->limit_bytes >> 20) +
+                                             " MiB) and the session's shell was killed]\n");
+    }
+    self->finish_job(status.code);
+  }
+  while (!self->waiting_.empty()) {
+    auto command = self->waiting_.front().command;
+    self->waiting_.pop_front();
+    command->give_up(
+        Error(Errc::gone, "the session's shell ended before this command could run").tagged("SESSION_ENDED"));
+  }
+  if (self->pipes_) self->pipes_->close();
+  self->pipes_.reset();
+  self->shell_input_->close();
+  boost::system::error_code ignored;
+  self->reports_.close(ignored);
+  self->ended_event_.notify();
+}
+
+bool ShellSession::group_alive() const { return ::kill(-process_->pid(), 0) == 0 || errno == EPERM; }
+
+asio::awaitable<void> ShellSession::end() {
+  auto self = shared_from_this();
+  const auto deadline = Steady::now() + kSessionGrace;
+  if (!ended_) {
+    process_->signal_group(SIGTERM);
+    process_->signal_group(SIGCONT);  // what is stopped takes no SIGTERM
+  }
+  while (!ended_ && co_await ended_event_.changed(ended_event_.version(), deadline)) {
+  }
+  auto pause = std::chrono::milliseconds(1);
+  while (group_alive() && Steady::now() < deadline) {
+    asio::steady_timer timer(context_.io, pause);
+    co_await timer.async_wait(kToken);
+    pause = std::min(pause * 2, kGroupLook);
+  }
+  if (!ended_ || group_alive()) co_await process_->kill_tree();
+  while (!ended_) co_await ended_event_.changed(ended_event_.version());
+  // A daemon of the user may live on and print: we go on reading, so that it can, and keep nothing.
+  for (auto& weak : late_pipes_) {
+    if (auto pipes = weak.lock()) pipes->set_log(nullptr);
+  }
+}
+
+}  // namespace sebring::toolbox

@@ -1,0 +1,131 @@
+// The proxy before a control plane of tables, driven by POST /fake with JSON. `proxy_fake [DIAL_SOCKET]`. Prints its
+// port, runs until stdin ends.
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "net/server.h"
+#include "proxy/errors.h"
+#include "proxy/fake_access.h"
+#include "proxy/preview_proxy.h"
+#include "proxy/toolbox_proxy.h"
+
+namespace {
+using namespace sebring;
+using namespace sebring::proxy;
+namespace bj = boost::json;
+
+std::string text(const bj::object& o, std::string_view name) {
+  const bj::value* value = o.if_contains(name);
+  return value && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+bool flag(const bj::object& o, std::string_view name) {
+  const bj::value* value = o.if_contains(name);
+  return value && value->is_bool() && value->get_bool();
+}
+
+void change(FakeAccess& access, const bj::object& order) {
+  const std::string what = text(order, "what");
+  const std::string id = text(order, "id");
+  if (what == "sandbox") {
+    const std::string state = text(order, "state");
+    access.sandboxes[id] = {.id = id,
+                            .state = state,
+                            .started = state == "started",
+                            .toolbox_socket = text(order, "socket"),
+                            .is_public = flag(order, "public"),
+                            .warning_page = flag(order, "warning")};
+  } else if (what == "no-sandbox") {
+    access.sandboxes.erase(id);
+  } else if (what == "key") {
+    auto& allowed = access.keys[text(order, "key")];
+    if (!id.empty()) allowed.insert(id);
+  } else if (what == "no-key") {
+    access.keys.erase(text(order, "key"));
+  } else if (what == "token") {
+    access.preview_tokens[id] = text(order, "token");
+  } else if (what == "signed") {
+    const std::string name = text(order, "port") + "/" + text(order, "token");
+    access.signed_tokens[name] = {.sandbox_id = id, .grant = {Grant::Kind::signed_token, name}};
+  } else if (what == "no-signed") {
+    access.signed_tokens.erase(text(order, "port") + "/" + text(order, "token"));
+  } else if (what == "ssh") {
+    const std::string name = text(order, "token");
+    access.ssh_tokens[name] = {.sandbox_id = id, .grant = {Grant::Kind::ssh_token, name}};
+  } else if (what == "no-ssh") {
+    access.ssh_tokens.erase(text(order, "token"));
+  } else if (what == "file-key") {
+    access.file_keys[id] = text(order, "key");
+  } else if (what == "session") {
+    access.sessions[text(order, "session")].insert(id);
+  } else if (what == "no-session") {
+    access.sessions.erase(text(order, "session"));
+  } else if (what == "wakes") {
+    access.wakes = flag(order, "on");
+  }
+}
+
+class Rig {
+ public:
+  Rig(asio::io_context& io, std::string dial_socket)
+      : shared_(io.get_executor(), access_, TrustedProxies::parse({"127.0.0.2", "10.0.0.0/8"}).value()),
+        toolbox_(shared_),
+        dialer_(make_dialer(std::move(dial_socket))),
+        preview_(shared_, toolbox_, *dialer_, nullptr,
+                 {.domain = "preview.test",
+                  .secret = std::string(32, 's'),
+                  .platform_url = "http://platform.test",
+                  .login_url = "http://platform.test/dashboard",
+                  .version = "test"}) {}
+
+  asio::awaitable<void> handle(net::Exchange& exchange) {
+    const std::string path = exchange.request().path;
+    if (path == "/fake" && !preview_.wants(exchange.request())) {
+      auto body = co_await exchange.read_all(1 << 20);
+      const bj::object order = bj::parse(body.value_or("{}")).as_object();
+      change(access_, order);
+      if (flag(order, "check")) shared_.live.check_soon(text(order, "id"));
+      if (flag(order, "drop")) shared_.pool.drop(text(order, "id"));
+      bj::object answer;
+      bj::object& touches = answer["touches"].emplace_object();
+      for (const auto& [id, count] : access_.touches) touches[id] = count;
+      answer["idle"] = shared_.pool.idle_connections();
+      answer["live"] = shared_.live.size();
+      co_await exchange.respond(net::Response::json(200, bj::serialize(answer)));
+    } else if (preview_.wants(exchange.request())) {
+      co_await preview_.handle(exchange, "http");
+    } else if (path == "/preview-login") {
+      co_await preview_.handle_login(exchange);
+    } else {
+      co_await toolbox_.handle(exchange, "http");
+    }
+  }
+
+ private:
+  FakeAccess access_;
+  Shared shared_;
+  ToolboxProxy toolbox_;
+  std::unique_ptr<Dialer> dialer_;
+  PreviewProxy preview_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  asio::io_context io(1);
+  Rig rig(io, argc > 1 ? argv[1] : "");
+  auto server = net::make_server(
+      io.get_executor(), {}, [&](net::Exchange& exchange) { return rig.handle(exchange); },
+      [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
+  auto port = server->listen_tcp("127.0.0.1", 0);
+  if (!port) return std::fprintf(stderr, "%s\n", port.error().message().c_str()), 1;
+  std::printf("%u\n", *port);
+  std::fflush(stdout);
+  asio::posix::stream_descriptor input(io, ::dup(0));
+  char byte;
+  input.async_read_some(asio::buffer(&byte, 1), [&](auto, auto) { io.stop(); });
+  io.run();
+}
