@@ -299,7 +299,8 @@ void Session::end_for_cause() {
   const std::string text =
       stopped ? "\r\n[the sandbox has stopped]\r\n" : "\r\n[the access token of this session has ended]\r\n";
   for (auto& joint : joints_) joint->say_goodbye(text);
-  (void)::ssh_event_dopoll(event_, 0);
+  // What is buffered would be thrown away by the disconnect.
+  (void)::ssh_blocking_flush(session_.get(), 2'000);
 }
 
 void Session::serve() {
