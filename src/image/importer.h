@@ -16,8 +16,9 @@ namespace sebring::image {
 struct ImporterProgram {
   // Executed with the single argument "importer"; must hand over to importer_main() at once.
   std::string path = "/proc/self/exe";
-  // First of 65,536 host ids that no user, service or sandbox has. Several importers may share them.
-  std::uint32_t first_id = 0x7fff0000;
+  // First of 65,536 host ids that no user, service or sandbox has; several importers may share them. The default lies above
+  // what sandboxes are given.
+  std::uint32_t first_id = 0xfffe0000;
 };
 
 struct ImportLimits {

@@ -41,6 +41,7 @@ struct Context {
   std::vector<std::string> entrypoint;  // image ENTRYPOINT + CMD, run as the session `entrypoint`; empty: none
   UniqueFd memory_cgroup;               // directory of the users' memory cgroup; may be invalid
   UniqueFd self_executable;             // this program, executed again as the user for file operations
+  double cpus = 0;                      // the sandbox's share of processors; 0: unknown
   UniqueFd git_helper;                  // the program for git operations (StartSpec::executable); may be invalid
 };
 
