@@ -1,7 +1,8 @@
 #!/bin/bash
 # Builds the static libraries that sebring-toolbox-git links: libgit2 with OpenSSL and libssh2, position independent,
 # without GSSAPI and NTLM. Both sources come vendored inside crates, fetched with cargo and checked against the sums
-# below; nothing of the crates is compiled but the C sources. Done once per version of this file, then cached.
+# below; nothing of the crates is compiled but the C sources, after libgit2.patch. Done once per version of this file and
+# of the patch, then cached.
 #
 #   fetch-libgit2.sh            builds when the cache has it not; prints nothing when there is nothing to do
 #   fetch-libgit2.sh --prefix   prints where the result lies (or would lie)
@@ -16,7 +17,8 @@ libssh2_crate=0.3.4
 libssh2_sha256=fce5a0b125f6aeac93b304b35f7f1e9f054aad29ddac57091928e41df3ccd233
 
 cache=${SEBRING_CACHE:-/var/cache/sebring}/libgit2
-recipe=$(sha256sum <"${BASH_SOURCE[0]}" | cut -c1-12)
+patch=$(dirname "$(realpath "${BASH_SOURCE[0]}")")/libgit2.patch
+recipe=$(cat "${BASH_SOURCE[0]}" "$patch" | sha256sum | cut -c1-12)
 prefix=$cache/$libgit2_version-$recipe
 downloads=$cache/downloads
 
@@ -103,11 +105,13 @@ build_all() {
   staging=$work/staging
   tar -xzf "$downloads/$ssh_file" -C "$work"
   tar -xzf "$downloads/$git_file" -C "$work"
+  quietly "$work/patch.log" patch -p1 -d "$work/libgit2-sys-$libgit2_crate+$libgit2_version/libgit2" -i "$patch"
   build ssh "$work/libssh2-sys-$libssh2_crate/libssh2" -DCRYPTO_BACKEND=OpenSSL -DENABLE_ZLIB_COMPRESSION=OFF \
     -DBUILD_STATIC_LIBS=ON -DBUILD_EXAMPLES=OFF -DBUILD_TESTING=OFF
   build git "$work/libgit2-sys-$libgit2_crate+$libgit2_version/libgit2" -DUSE_HTTPS=OpenSSL -DUSE_SSH=libssh2 \
     -DUSE_GSSAPI=OFF -DUSE_NTLMCLIENT=OFF -DUSE_HTTP_PARSER=builtin -DREGEX_BACKEND=pcre2 \
     -DBUILD_TESTS=OFF -DBUILD_CLI=OFF
+  rm -rf "$staging/share" "$staging/lib/cmake" "$staging/lib/pkgconfig"  # they name the staging folder
   mkdir -p "$staging/share/licenses"
   cp "$work/libgit2-sys-$libgit2_crate+$libgit2_version/libgit2/COPYING" "$staging/share/licenses/libgit2"
   cp "$work/libssh2-sys-$libssh2_crate/libssh2/COPYING" "$staging/share/licenses/libssh2"
@@ -133,4 +137,3 @@ if ! matches "$downloads/$git_file" "$libgit2_sha256" || ! matches "$downloads/$
   download
 fi
 build_all
-echo "fetch-libgit2: libgit2 $libgit2_version is in $prefix" >&2

@@ -8,7 +8,6 @@ SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -89,9 +88,7 @@ def stage_unit():
 
 
 def stage_tidy():
-    tool = shutil.which("run-clang-tidy-19")
-    pattern = "^" + str(ROOT) + r"/(src|apps)/.*(?<!_src)\.cpp$"
-    run("clang-tidy", [tool, "-quiet", "-p", BUILD, "-j", str(os.cpu_count()), pattern], timeout=2400)
+    run("clang-tidy", ["python3", ROOT / "scripts" / "tidy.py"], timeout=2700)
 
 
 def stage_root():

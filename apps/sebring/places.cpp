@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "config/instance.h"
+#include "network_choice.h"
 
 namespace sebring {
 namespace {
@@ -143,13 +144,18 @@ Result<Places> prepare_places(config::Config& config, const SystemUser& control,
   for (const Directory& directory : directories) SB_CHECK(make_directory(directory));
   SB_CHECK(check_reachable(config.data_dir));
   SB_CHECK(claim_run_dir(config.run_dir, config.data_dir));
+  if (config.sandbox_network.empty()) {
+    SB_TRY(NetworkChoice choice, choose_network(config.run_dir, out.instance));
+    config.sandbox_network = choice.network;
+    out.network_claim = std::move(choice.claim);
+  }
   return out;
 }
 
 void remove_run_dir(const Places& places) {
   std::error_code ignored;
   // By name: the directory may be one that the administrator chose and uses for more.
-  for (const char* ours : {"control", "runner", "runner.sock", "dial.sock", "data-dir"})
+  for (const char* ours : {"control", "runner", "runner.sock", "dial.sock", "data-dir", "network"})
     std::filesystem::remove_all(places.run_dir + "/" + ours, ignored);
   ::rmdir(places.run_dir.c_str());
   if (!places.run_link.empty()) std::filesystem::remove(places.run_link, ignored);

@@ -11,8 +11,9 @@ namespace sebring {
 
 struct Places {
   std::string instance;
-  std::string run_dir;   // the real path
-  std::string run_link;  // /run/sebring/INSTANCE when it is a link to run_dir; otherwise empty
+  std::string run_dir;     // the real path
+  std::string run_link;    // /run/sebring/INSTANCE when it is a link to run_dir; otherwise empty
+  UniqueFd network_claim;  // of the derived sandbox network, while the server runs
 };
 
 // Makes the data directory and locks it. Errc::conflict naming the process that has it.

@@ -58,14 +58,14 @@ Result<RoleInput> stand_alone_runner(config::Config config) {
   RoleInput out;
   SB_TRY(SystemUser control, ensure_user(config.control_user));
   SB_TRY(SystemUser importer, ensure_user(config.import_user));
-  // Kept until the process ends.
-  static UniqueFd lock;
-  SB_TRY(lock, lock_data_dir(config.data_dir));
+  SB_TRY(UniqueFd lock, lock_data_dir(config.data_dir));
+  out.held.push_back(std::move(lock));
   SB_TRY(Places places, prepare_places(config, control, importer));
   SB_TRY(UniqueFd api, bind_unix(config.run_dir + "/runner.sock", SOCK_STREAM, control.gid));
   SB_TRY(UniqueFd dial, bind_unix(config.run_dir + "/dial.sock", SOCK_SEQPACKET, control.gid));
   out.sockets.push_back(std::move(api));
   out.sockets.push_back(std::move(dial));
+  out.held.push_back(std::move(places.network_claim));
   out.instance = places.instance;
   out.config = std::move(config);
   return out;

@@ -13,6 +13,7 @@ struct RoleInput {
   config::Config config;  // all derived paths filled in
   std::string instance;
   std::vector<UniqueFd> sockets;  // listening; in the order of RoleSpec::sockets
+  std::vector<UniqueFd> held;     // locks, for as long as the role runs
   std::uint16_t port = 0;         // of the first socket, when that is TCP
 };
 

@@ -1,5 +1,5 @@
-// sebring-toolbox-git: one git operation for the toolbox, as the user who runs it. The request comes on stdin, the answer
-// goes to stdout; there are no arguments.
+// sebring-toolbox-git: one git operation for the toolbox, as the user who runs it. The request comes on stdin, the
+// answer goes to stdout; there are no arguments.
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>

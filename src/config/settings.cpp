@@ -34,8 +34,7 @@ constexpr auto kSettings = std::to_array<Setting>({
      "Name servers that sandboxes ask, separated by commas. Derived: those of the host that are not its own.",
      &Config::dns},
     {"sandbox-network", Kind::network, "",
-     "IPv4 range from which sandboxes get addresses, /8 to /24. Derived: a free part of 10.0.0.0/8 chosen by "
-     "instance.",
+     "IPv4 network from which sandboxes get addresses. Derived: a free /16 of 100.64.0.0/10.",
      &Config::sandbox_network},
     {"default-snapshot", Kind::text, "daytona-small", "Used when a create names none.", &Config::default_snapshot},
     {"cpus-per-sandbox-max", Kind::integer, "4", "Most CPUs that one sandbox may have.", &Config::cpus_per_sandbox_max,
@@ -99,7 +98,7 @@ std::string allowed_values(const Setting& setting) {
     case Kind::addresses:
       return "addresses separated by commas";
     case Kind::network:
-      return "an IPv4 network such as 10.64.0.0/12";
+      return "an IPv4 network from /8 to /16, such as 10.64.0.0/16";
     case Kind::name:
       return "a user name";
     case Kind::choice: {

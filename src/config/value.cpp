@@ -106,7 +106,7 @@ std::optional<std::string> clean_network(std::string_view text) {
   std::string address(text.substr(0, slash));
   auto bits = parse_integer(text.substr(slash + 1));
   in_addr parsed{};
-  if (inet_pton(AF_INET, address.c_str(), &parsed) != 1 || !bits || *bits < 8 || *bits > 24) return std::nullopt;
+  if (inet_pton(AF_INET, address.c_str(), &parsed) != 1 || !bits || *bits < 8 || *bits > 16) return std::nullopt;
   // Host bits set would make two spellings of one network.
   if ((ntohl(parsed.s_addr) & ((std::uint32_t{1} << (32 - *bits)) - 1)) != 0) return std::nullopt;
   return std::string(text);

@@ -57,7 +57,7 @@ TEST_CASE("normalise: one value of each kind") {
       {"sandbox-network", "10.64.0.0/12", "10.64.0.0/12"},
       {"sandbox-network", "10.64.0.1/12", {}},
       {"sandbox-network", "10.64.0.0/7", {}},
-      {"sandbox-network", "10.64.0.0/25", {}},
+      {"sandbox-network", "10.64.0.0/17", {}},
       {"sandbox-network", "10.64.0.0", {}},
       {"slots", "0", "0"},
       {"slots", "0016", "16"},

@@ -1,5 +1,5 @@
 #pragma once
-// What the control plane is told at its start. Everything has a sensible value but the paths and the address.
+// What the control plane is told at its start. Everything has a sensible value but the paths.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,6 +12,7 @@ namespace sebring::control {
 struct ControlConfig {
   std::string data_dir;       // our own part is data_dir/control, made 0700
   std::string runner_socket;  // of the runner's API
+  std::string admin_socket;   // where we listen for the administrator; empty: nowhere
   std::string version;        // of this program
   // What clients reach us by, no trailing slash: "http://localhost:3000". toolboxProxyUrl is this + "/toolbox".
   std::string public_url = "http://localhost:3000";

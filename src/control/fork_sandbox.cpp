@@ -42,9 +42,12 @@ asio::awaitable<Result<RunnerReport>> make_and_start(Control& control, std::stri
 }
 
 asio::awaitable<void> give_up(Control& control, Sandbox child, db::Pending inserted) {
-  (void)co_await inserted.wait();
+  if (auto written = co_await inserted.wait(); !written) {
+    (void)co_await control.runner.remove(child.id);
+    control.live.erase(child.id);
+    co_return;
+  }
   Held held{{}, std::move(child)};
-  auto place = co_await control.lines.enter(held.sandbox.id, true);
   (void)co_await destroy_sandbox(control, held);
 }
 
@@ -78,7 +81,6 @@ asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string orga
     report = fail(saved.error());
   }
   log_warning("fork of sandbox " + held.sandbox.id + ": " + report.error().message());
-  place.reset();
   co_await give_up(control, child, inserted);
   co_return fail(std::move(report).error().while_doing("Sandbox failed to fork"));
 }

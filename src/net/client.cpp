@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kHeadBytesMax = 64 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kHeadReadBytes = 16 * 1024;
 
 class ClientConnectionImpl final : public ClientConnection {
  public:
@@ -63,7 +64,7 @@ class ClientConnectionImpl final : public ClientConnection {
           if (parser_->is_header_done()) break;
           if (buffer_.size() > kHeadBytesMax) co_return fail(Errc::bad_gateway, "head of the answer is too long");
         }
-        SB_CO_TRY(const std::size_t got, co_await stream_->read_some(buffer_.prepare(kReadBytes)));
+        SB_CO_TRY(const std::size_t got, co_await stream_->read_some(buffer_.prepare(kHeadReadBytes)));
         if (got == 0) co_return fail(Errc::unavailable, "server closed the connection before it answered");
         buffer_.commit(got);
       }
@@ -111,6 +112,10 @@ class ClientConnectionImpl final : public ClientConnection {
     return {.stream = stream_.get(), .left = nullptr};
   }
   bool has_buffered() const override { return buffer_.size() > 0; }
+  void rest() override {
+    buffer_.release_if_empty();
+    parser_.reset();
+  }
   ByteStream* stream() override { return stream_.get(); }
   bool reusable() const override {
     return stream_ && !said_close_ && body_read() && buffer_.size() == 0 && pending_.empty();

@@ -37,6 +37,8 @@ class ClientConnection {
   virtual ByteStream* stream() = 0;
   // Whether the connection may carry another request: the last answer was read to its end and nobody said close.
   virtual bool reusable() const = 0;
+  // Gives buffers back while the connection waits to be used again.
+  virtual void rest() = 0;
   // After 101: the raw stream and what was already read of it.
   virtual std::unique_ptr<ByteStream> take_stream(std::string& already_read) = 0;
   virtual void close() = 0;

@@ -305,6 +305,8 @@ asio::awaitable<Result<std::unique_ptr<WebSocket>>> ExchangeImpl::accept_websock
 
 std::unique_ptr<ByteStream> ExchangeImpl::take_stream(std::string& already_read) {
   already_read.assign(connection_.buffer_.view());
+  connection_.buffer_.consume(connection_.buffer_.size());
+  connection_.buffer_.release_if_empty();
   status_sent_ = -1;
   complete_ = true;
   return std::move(connection_.stream_);

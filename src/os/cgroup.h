@@ -54,6 +54,8 @@ class CgroupTree {
   virtual Result<CgroupUsage> usage(const std::string& name) = 0;
   // All processes of the sandbox by host pid, PID 1 too where it lies in the same group.
   virtual Result<std::vector<pid_t>> processes(const std::string& name) = 0;
+  // Every PID 1 in the common group, ours and those of a runner before.
+  virtual std::vector<pid_t> toolboxes() = 0;
   // The CPUs that sandboxes may be spread over.
   virtual std::vector<int> cpus() = 0;
   // Removes the empty tree itself; for the end of the last instance's work.

@@ -111,6 +111,14 @@ class CgroupV1 final : public CgroupTree {
     return pids;
   }
 
+  std::vector<pid_t> toolboxes() override {
+    std::vector<pid_t> pids;
+    auto text = read_at(of("memory"), std::string(kToolboxes) + "/cgroup.procs", 4 << 20);
+    for (auto line : split(text ? std::string_view(*text) : std::string_view(), '\n'))
+      if (auto pid = parse_integer(line)) pids.push_back(static_cast<pid_t>(*pid));
+    return pids;
+  }
+
   std::vector<int> cpus() override {
     auto text = of("cpuset") < 0 ? read_at(AT_FDCWD, "/sys/devices/system/cpu/online") : read_at(of("cpuset"), "cpuset.cpus");
     return parse_cpu_list(text ? *text : "0");

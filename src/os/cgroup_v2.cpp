@@ -107,6 +107,14 @@ class CgroupV2 final : public CgroupTree {
     return pids;
   }
 
+  std::vector<pid_t> toolboxes() override {
+    std::vector<pid_t> pids;
+    auto text = read_at(dir(), std::string(kToolboxes) + "/cgroup.procs", 4 << 20);
+    for (auto line : split(text ? std::string_view(*text) : std::string_view(), '\n'))
+      if (auto pid = parse_integer(line)) pids.push_back(static_cast<pid_t>(*pid));
+    return pids;
+  }
+
   std::vector<int> cpus() override {
     auto text = read_at(dir(), "cpuset.cpus.effective");
     if (!text) text = read_at(AT_FDCWD, "/sys/devices/system/cpu/online");

@@ -47,7 +47,7 @@ class Access {
  public:
   virtual ~Access() = default;
 
-  // Errc::not_found for unknown and destroyed ones.
+  // Errc::not_found for unknown and destroyed ones. May wait, bounded, for one that is starting.
   virtual asio::awaitable<Result<Sandbox>> find(std::string sandbox_id) = 0;
 
   // API key or JWT of somebody who may use this sandbox. Errc::unauthorized: the token means nothing to this platform

@@ -72,7 +72,8 @@ asio::awaitable<Result<Authorized>> authorize(Access& access, const net::Request
     failures.add(std::move(grant.error()));
   }
   if (request.query.find(kQueryKey) != std::string::npos) {
-    if (auto token = net::Query(request.query).find(kQueryKey); token && !token->empty()) {
+    const net::Query query(request.query);
+    if (auto token = query.find(kQueryKey); token && !token->empty()) {
       auto grant = co_await access.authorize_preview_token(sandbox_id, std::string(*token));
       if (grant) {
         authorized.way = Authorized::Way::query_key;

@@ -81,9 +81,9 @@ net::asio::awaitable<void> answer_error(net::Exchange& exchange, Error error) {
 }
 
 Error not_started(const std::string& state) {
-  std::string message = "sandbox is not started (state: " + state + ")";
-  if (state == "stopped" || state == "archived" || state == "paused") message += "; start it first";
-  return Error(Errc::conflict, std::move(message));
+  std::string message = "Sandbox is not started (state: " + state + ")";
+  if (state == "stopped" || state == "archived" || state == "paused") message += ". Start the sandbox and try again.";
+  return Error(Errc::invalid_argument, std::move(message));
 }
 
 }  // namespace sebring::proxy

@@ -13,7 +13,7 @@ int status_of(Errc code);
 // Sends it unless something was sent already.
 net::asio::awaitable<void> answer_error(net::Exchange& exchange, Error error);
 
-// The sandbox is there and cannot serve: names its state and what to do. Errc::conflict.
+// The sandbox is there and cannot serve: names its state and what to do. Errc::invalid_argument.
 Error not_started(const std::string& state);
 
 }  // namespace sebring::proxy

@@ -65,6 +65,8 @@ class Carrier {
   std::string first_;         // of the request's body
   bool whole_ = false;        // first_ is all of it
   bool answered_ = false;     // the server has sent a head
+  bool asked_ = false;        // the request was sent whole
+  bool finished_ = false;     // the answer was handed on whole
   bool switched_ = false;     // it was a 101
   net::ResponseHead answer_;  // kept for 101 and for Keep-Alive
   Result<void> outcome_;
@@ -103,6 +105,7 @@ asio::awaitable<Result<void>> Carrier::send_request() {
   SB_CO_CHECK(co_await server_->send_head(what_.request));
   if (!first_.empty()) SB_CO_CHECK(co_await server_->send_body(first_));
   if (whole_) SB_CO_CHECK(co_await server_->finish_body());
+  asked_ = whole_;
   co_return Result<void>{};
 }
 
@@ -129,7 +132,7 @@ asio::awaitable<void> Carrier::client_side() {
     auto got = co_await exchange_.read_some(piece.room());
     if (!got) co_return;
     if (*got == 0) {
-      (void)co_await server_->finish_body();
+      asked_ = (co_await server_->finish_body()).has_value();
       break;
     }
     // A server that does not want the rest closes, and may have answered before: its answer decides.
@@ -190,7 +193,7 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
     if (!co_await exchange_.write(piece.view(*more))) co_return Result<void>{};
     piece.used(*more);
   }
-  if (co_await exchange_.finish()) pool_.give_back(upstream_, std::move(server_), kept_idle());
+  finished_ = (co_await exchange_.finish()).has_value();
   co_return Result<void>{};
 }
 
@@ -227,6 +230,7 @@ asio::awaitable<Result<void>> Carrier::tunnel() {
   std::string more;
   auto server = server_->take_stream(more);
   from_server += more;
+  server_.reset();  // its buffers: a tunnel may live for days
   std::string from_client;
   auto client = exchange_.take_stream(from_client);
   if (what_.on_tunnel) what_.on_tunnel(*client, *server);
@@ -258,6 +262,8 @@ asio::awaitable<Result<void>> Carrier::run() {
       continue;
     }
     if (switched_) co_return co_await tunnel();
+    // An answer that came before the whole request leaves a connection on which the rest would be read as the next one.
+    if (finished_ && asked_) pool_.give_back(upstream_, std::move(server_), kept_idle());
     co_return outcome_;
   }
 }

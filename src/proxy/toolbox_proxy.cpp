@@ -85,6 +85,19 @@ asio::awaitable<Result<Authorized>> let_in(Access& access, const net::RequestHea
 
 }  // namespace
 
+ClientSide client_side_of(const Shared& shared, const net::RequestHead& request, const std::string& peer,
+                          std::string scheme) {
+  ClientSide client{.address = peer,
+                    .scheme = std::move(scheme),
+                    .host = std::string(request.headers.find("Host").value_or("")),
+                    .trusted = shared.trusted.contains(peer)};
+  if (client.trusted) {
+    const auto said = request.headers.find("X-Forwarded-Proto");
+    if (said && (*said == "http" || *said == "https")) client.scheme = *said;
+  }
+  return client;
+}
+
 asio::awaitable<void> ToolboxProxy::handle(net::Exchange& exchange, std::string scheme) {
   auto served = co_await serve(exchange, std::move(scheme));
   if (served || served.error().code() == Errc::cancelled || exchange.status_sent() != 0) co_return;
@@ -111,16 +124,27 @@ asio::awaitable<Result<void>> ToolboxProxy::serve(net::Exchange& exchange, std::
   }
   head.target = target->path;
   if (!head.query.empty()) head.target += "?" + head.query;
-  set_forwarded(head.headers, {.address = exchange.peer(),
-                               .scheme = std::move(scheme),
-                               .host = std::string(request.headers.find("Host").value_or(""))});
+  set_forwarded(head.headers, client_side_of(shared_, request, exchange.peer(), std::move(scheme)));
   co_return co_await forward_to(exchange, std::move(sandbox), std::move(authorized.grant), std::move(head),
                                 target->prefix);
+}
+
+asio::awaitable<Result<void>> ToolboxProxy::forward_as_preview(net::Exchange& exchange, Sandbox sandbox, Grant grant,
+                                                               net::RequestHead head, std::string location_prefix,
+                                                               ClientSide client) {
+  strip_credentials(head);
+  head.target = head.path;
+  if (!head.query.empty()) head.target += "?" + head.query;
+  set_forwarded(head.headers, client);
+  co_return co_await forward_to(exchange, std::move(sandbox), std::move(grant), std::move(head),
+                                std::move(location_prefix));
 }
 
 asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, Sandbox sandbox, Grant grant,
                                                        net::RequestHead head, std::string location_prefix) {
   if (!sandbox.started) co_return fail(not_started(sandbox.state));
+  OpenCounts::Hold hold = shared_.open.hold(sandbox.id);
+  if (!hold) co_return fail(Errc::exhausted, "too many open requests to this sandbox");
   std::optional<ActivityKeeper::Use> use;
   if (!skips_activity(exchange.request())) use.emplace(shared_.activity.use(sandbox.id));
 

@@ -104,6 +104,7 @@ void UpstreamPool::give_back(const Upstream& upstream, std::unique_ptr<net::Clie
   auto& list = state_->idle[upstream.sandbox_id][upstream.place];
   if (list.size() >= kIdlePerPlaceMax) return;
   const auto now = Steady::now();
+  connection->rest();
   list.push_back({std::move(connection), now, now + idle_time});
   ++state_->count;
   if (state_->sweeping) return;

@@ -65,6 +65,10 @@ Result<void> send_order(Host& host, const Slot& slot, const StartSpec& spec, int
   }
   order.fds |= slot::kMemoryDirectory;
   fds.push_back(slot.memory_directory.get());
+  if (host.toolbox_git() >= 0) {
+    order.fds |= slot::kGitHelper;
+    fds.push_back(host.toolbox_git());
+  }
   order.hosts_bytes = static_cast<std::uint32_t>(hosts.size());
   order.resolv_bytes = static_cast<std::uint32_t>(resolv.size());
   order.configuration_bytes = static_cast<std::uint32_t>(spec.configuration.size());
@@ -139,20 +143,18 @@ Result<Container> start_container(Host& host, Host::Wires& wires, Cleanup& clean
   return container;
 }
 
-Result<std::vector<UniqueFd>> user_processes(Host& host, const Container& container) {
+Result<std::vector<UserProcess>> user_processes(Host& host, const Container& container) {
   SB_TRY(auto pids, host.cgroups().processes(name_of(container.index)));
-  std::vector<UniqueFd> processes;
+  std::vector<UserProcess> processes;
   for (pid_t pid : pids) {
     if (pid == container.pid || pid <= 0) continue;
-    if (auto pidfd = os::open_pidfd(pid)) processes.push_back(std::move(*pidfd));
+    if (auto pidfd = os::open_pidfd(pid)) processes.push_back({pid, std::move(*pidfd)});
   }
-  // What was opened may have been another process that got a number freed in between: only those still listed count.
+  // A number may have passed to a stranger between the reading and the opening; nothing that was opened and is listed
+  // still is one.
   SB_TRY(auto again, host.cgroups().processes(name_of(container.index)));
-  std::erase_if(processes, [&](const UniqueFd& pidfd) {
-    auto info = os::read_at(AT_FDCWD, "/proc/self/fdinfo/" + std::to_string(pidfd.get()), 1024);
-    auto at = info ? info->find("\nPid:\t") : std::string::npos;
-    pid_t pid = at == std::string::npos ? -1 : static_cast<pid_t>(std::atoi(info->c_str() + at + 6));
-    return std::find(again.begin(), again.end(), pid) == again.end();
+  std::erase_if(processes, [&](const UserProcess& process) {
+    return std::find(again.begin(), again.end(), process.pid) == again.end();
   });
   return processes;
 }

@@ -51,8 +51,12 @@ Result<Container> start_container(Host& host, Host::Wires& wires, Cleanup& clean
 // New limits of a running one, cgroups and the files that tell them. The disk's limit is the pool's business.
 Result<void> apply_limits(Host& host, Index index, const Limits& limits);
 
-// Descriptors of all processes but PID 1.
-Result<std::vector<UniqueFd>> user_processes(Host& host, const Container& container);
+struct UserProcess {
+  pid_t pid;
+  UniqueFd pidfd;
+};
+// All processes but PID 1.
+Result<std::vector<UserProcess>> user_processes(Host& host, const Container& container);
 
 Leftover leftover_of(Container container, bool destroy_upper);
 

@@ -35,7 +35,7 @@ add set inet TABLE boxes { type ifname; }
 add set inet TABLE source { type ifname . ipv4_addr; }
 add set inet TABLE blocked { type ifname; }
 add set inet TABLE strict { type ifname; }
-add map inet TABLE policy { type ifname : verdict; }
+add map inet TABLE listed { type ifname : verdict; }
 add set inet TABLE dns { type ipv4_addr; }
 add set inet TABLE never { type ipv4_addr; flags interval; }
 COUNTER_SETS
@@ -71,7 +71,7 @@ add rule inet TABLE forward iifname @boxes jump outbound
 add rule inet TABLE forward oifname @boxes jump inbound
 add rule inet TABLE outbound iifname @blocked drop
 COUNTER_RULES
-add rule inet TABLE outbound iifname vmap @policy
+add rule inet TABLE outbound iifname vmap @listed
 add rule inet TABLE outbound ip daddr @dns udp dport 53 accept
 add rule inet TABLE outbound ip daddr @dns tcp dport 53 accept
 add rule inet TABLE outbound ip daddr @never drop
@@ -100,36 +100,39 @@ add rule arp TABLE input iifname "sb*" arp operation request arp daddr ip != GAT
 
 }  // namespace
 
-std::string firewall_text(const std::string& table, const std::vector<std::uint32_t>& dns, bool counted) {
+std::string firewall_text(const std::string& table, std::uint32_t network, const std::vector<std::uint32_t>& dns, bool counted) {
   std::string text = kText, elements;
   for (auto address : dns) elements += (elements.empty() ? "" : ", ") + os::address_text(address);
   replace_all(text, "COUNTER_SETS", counted ? kCounterSets : "");
   replace_all(text, "COUNTER_RULES", counted ? kCounterRules : "");
-  replace_all(text, "NEVER", kNever);
+  // One that lies in the list already would overlap with it.
+  bool listed = network >> 24 == 10 || network >> 22 == (100u << 2 | 1) || network >> 20 == (172u << 4 | 1) || network >> 16 == (192u << 8 | 168);
+  replace_all(text, "NEVER", listed ? std::string(kNever) : kNever + (", " + os::address_text(network)) + "/16");
   replace_all(text, "DNS_ELEMENTS", elements.empty() ? "" : "add element inet TABLE dns { " + elements + " }");
   replace_all(text, "TABLE", table);
   return text;
 }
 
-Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, const std::vector<std::uint32_t>& dns) {
+Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, std::uint32_t network,
+                                                  const std::vector<std::uint32_t>& dns) {
   std::string table = "sebring_" + instance;
   std::replace(table.begin(), table.end(), '-', '_');
-  auto loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, dns, true));
-  if (!loaded) loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, dns, false));
+  auto loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, network, dns, true));
+  if (!loaded) loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, network, dns, false));
   if (!loaded) return std::unexpected(std::move(loaded).error().while_doing("load the firewall"));
   std::string arp = kArp;
   replace_all(arp, "TABLE", table);
-  replace_all(arp, "GATEWAY", os::address_text(kGateway));
+  replace_all(arp, "GATEWAY", os::address_text(gateway_of(network)));
   (void)os::run_program({"nft", "-f", "-"}, arp);  // no arp tables in this kernel: the addresses below stay visible
   SB_CHECK(os::write_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", "1"));
-  return std::unique_ptr<Firewall>(new Firewall(std::move(table)));
+  return std::unique_ptr<Firewall>(new Firewall(std::move(table), network));
 }
 
 Result<void> Firewall::add(os::Netlink& netfilter, Index index) const {
   os::NftBatch batch(netfilter, table_);
   std::string link = link_of(index);
   batch.add_element("boxes", os::NftBatch::interface_key(link));
-  batch.add_element("source", os::NftBatch::interface_address_key(link, address_of(index)));
+  batch.add_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
   return batch.commit("let " + link + " into the firewall");
 }
 
@@ -137,13 +140,13 @@ Result<void> Firewall::add(os::Netlink& netfilter, Index index) const {
 void Firewall::remove(os::Netlink& netfilter, Index index) const {
   std::string link = link_of(index);
   auto key = os::NftBatch::interface_key(link);
-  for (auto set : {"policy", "strict", "blocked", "boxes"}) {
+  for (auto set : {"listed", "strict", "blocked", "boxes"}) {
     os::NftBatch batch(netfilter, table_);
     batch.delete_element(set, key);
     (void)batch.commit("");
   }
   os::NftBatch source(netfilter, table_);
-  source.delete_element("source", os::NftBatch::interface_address_key(link, address_of(index)));
+  source.delete_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
   (void)source.commit("");
   os::NftBatch chain(netfilter, table_);
   chain.flush_chain(chain_of(index));
@@ -165,10 +168,10 @@ Result<void> Firewall::set_policy(os::Netlink& netfilter, Index index, const Net
     batch.add_destination_set_rule(chain, "never", NF_DROP);
     for (auto& cidr : after.allow) batch.add_destination_rule(chain, cidr, NF_ACCEPT);
     batch.add_verdict_rule(chain, NF_DROP);
-    if (!was_listed) batch.add_goto("policy", key, chain);
+    if (!was_listed) batch.add_goto("listed", key, chain);
   }
   if (was_listed && !listed) {
-    batch.delete_element("policy", key);
+    batch.delete_element("listed", key);
     batch.flush_chain(chain);
     batch.delete_chain(chain);
   }

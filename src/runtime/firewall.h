@@ -20,7 +20,9 @@ struct NetworkPolicy {
 class Firewall {
  public:
   // `dns`: addresses that sandboxes may ask on port 53 although they may be private.
-  static Result<std::unique_ptr<Firewall>> load(const std::string& instance, const std::vector<std::uint32_t>& dns);
+  // `network`: first address of the /16 that sandboxes have theirs in.
+  static Result<std::unique_ptr<Firewall>> load(const std::string& instance, std::uint32_t network,
+                                                const std::vector<std::uint32_t>& dns);
 
   // One per thread: netlink sockets are not shared.
   static Result<os::Netlink> open_netlink() { return os::Netlink::open(12 /* NETLINK_NETFILTER */); }
@@ -37,11 +39,12 @@ class Firewall {
   const std::string& table() const { return table_; }
 
  private:
-  explicit Firewall(std::string table) : table_(std::move(table)) {}
+  Firewall(std::string table, std::uint32_t network) : table_(std::move(table)), network_(network) {}
   std::string table_;
+  std::uint32_t network_;
 };
 
 // The text for nft. `counted`: with limits on new connections, which need kernel parts that some lack.
-std::string firewall_text(const std::string& table, const std::vector<std::uint32_t>& dns, bool counted);
+std::string firewall_text(const std::string& table, std::uint32_t network, const std::vector<std::uint32_t>& dns, bool counted);
 
 }  // namespace sebring::runtime

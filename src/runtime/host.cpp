@@ -68,6 +68,9 @@ Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
   SB_TRY(auto templates, Templates::make(settings.run_dir + "/m"));
   host->templates_.emplace(std::move(templates));
   SB_TRY(host->toolbox_, os::sealed_copy(settings.toolbox));
+  if (!settings.toolbox_git.empty()) {
+    SB_TRY(host->toolbox_git_, os::sealed_copy(settings.toolbox_git));
+  }
   SB_TRY(host->null_, os::open_at(AT_FDCWD, "/dev/null", O_RDWR));
   int high = ::fcntl(host->null_.get(), F_DUPFD_CLOEXEC, 100);
   if (high < 0) return fail_errno(errno, "duplicate a descriptor");
@@ -97,7 +100,7 @@ Result<void> Host::open_network() {
     network_complaint_ = "switched off";
     return {};
   }
-  auto firewall = Firewall::load(config_.instance, servers);
+  auto firewall = Firewall::load(config_.instance, config_.network_base, servers);
   if (firewall)
     firewall_ = std::move(*firewall);
   else

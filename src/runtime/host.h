@@ -28,8 +28,10 @@ struct HostConfig {
   std::string lease_dir = "/run/sebring/leases";
   std::uint64_t pool_bytes = std::uint64_t{64} << 30;
   bool allow_loop = true;
-  std::string toolbox;  // executable
+  std::string toolbox;      // executable
+  std::string toolbox_git;  // its git helper; empty: none
   bool network = true;
+  std::uint32_t network_base = kUsualNetwork;
   std::vector<std::string> dns;  // empty: the host's own, else public ones
   gid_t control_gid = 0;         // owns the sockets
   std::uint64_t default_disk_bytes = std::uint64_t{3} << 30;  // limit of an upper until it is taken
@@ -53,6 +55,8 @@ class Host {
   const Firewall* firewall() const { return firewall_.get(); }
   const std::string& network_complaint() const { return network_complaint_; }
   int toolbox() const { return toolbox_.get(); }
+  // -1 without one.
+  int toolbox_git() const { return toolbox_git_.get(); }
   int null() const { return null_.get(); }
   std::uint32_t mtu() const { return mtu_; }
   const std::string& resolv_conf() const { return resolv_conf_; }
@@ -84,6 +88,7 @@ class Host {
   std::unique_ptr<Firewall> firewall_;
   std::string network_complaint_;
   UniqueFd toolbox_;
+  UniqueFd toolbox_git_;
   UniqueFd null_;
   std::uint32_t mtu_ = 1500;
   std::string resolv_conf_;

@@ -22,7 +22,7 @@ std::string file_of(Index chunk) { return std::to_string(chunk); }
 
 // An interrupted runner's chunk is free when its lock is free and nothing of its sandboxes is left in the kernel.
 bool lock_is_free(const std::string& data_dir) {
-  auto lock = os::open_at(AT_FDCWD, data_dir + "/runner/runner.lock", O_RDWR | O_NOFOLLOW);
+  auto lock = os::open_at(AT_FDCWD, data_dir + "/lock", O_RDWR | O_NOFOLLOW);
   return !lock || ::flock(lock->get(), LOCK_EX | LOCK_NB) == 0;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 // One index per live sandbox, unique on this machine, from which follow its user ids (65536 from 65536 * index), its
-// address 100.64.(index / 256).(index % 256), its link sb<index> and the names of its cgroups. Several instances share
+// address in a /16 network (100.64.0.0 by default), its link sb<index> and the names of its cgroups. Several instances share
 // the machine: they lease chunks of 512 by files that only one can make.
 #include <cstdint>
 #include <deque>
@@ -22,8 +22,11 @@ inline constexpr Index kIndexMax = 65533;
 inline constexpr Index kChunk = 512;
 
 inline std::uint32_t first_uid(Index index) { return 65536u * index; }
-inline std::uint32_t address_of(Index index) { return 100u << 24 | 64u << 16 | index; }
-inline constexpr std::uint32_t kGateway = 100u << 24 | 64u << 16 | 1;
+// First address of the /16 network of sandboxes, host byte order.
+inline constexpr std::uint32_t kUsualNetwork = 100u << 24 | 64u << 16;
+inline std::uint32_t address_of(std::uint32_t network, Index index) { return network | index; }
+// The host's side of every link. No sandbox has index 1.
+inline std::uint32_t gateway_of(std::uint32_t network) { return network | 1; }
 inline std::string link_of(Index index) { return "sb" + std::to_string(index); }
 inline std::string name_of(Index index) { return std::to_string(index); }
 

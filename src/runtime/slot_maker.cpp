@@ -160,8 +160,8 @@ Result<void> SlotMaker::make_link(const Slot& slot) {
                                        .peer_name = "eth0",
                                        .peer_index = kInsideLinkIndex,
                                        .peer_pid = slot.pid,
-                                       .host_address = kGateway,
-                                       .peer_address = address_of(slot.index),
+                                       .host_address = gateway_of(host_.config().network_base),
+                                       .peer_address = address_of(host_.config().network_base, slot.index),
                                        .mtu = host_.mtu()});
 }
 
@@ -170,8 +170,8 @@ Result<void> SlotMaker::prepare_inside(Slot& slot) {
   SB_TRY(auto skeleton, host_.templates().copy_skeleton());
   SB_TRY(auto own_files, host_.own_files().prepare(slot.index));
   slot::Prepare order{};
-  if (wires_.route) order.address = address_of(slot.index);
-  order.gateway = kGateway;
+  if (wires_.route) order.address = address_of(host_.config().network_base, slot.index);
+  order.gateway = gateway_of(host_.config().network_base);
   host_.templates().root_place().copy(order.place, sizeof order.place - 1);
   int fds[] = {dev.get(), skeleton.get(), own_files.get()};
   SB_CHECK(os::send_message(slot.control.get(), {reinterpret_cast<char*>(&order), sizeof order}, fds));

@@ -13,7 +13,9 @@ constexpr std::size_t kPlainShare = 4;
 
 }  // namespace
 
-SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config) : host_(host), cleanup_(cleanup), config_(config) {
+SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config) : host_(host), cleanup_(cleanup), config_(config) {}
+
+void SlotPool::start() {
   for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i) threads_.emplace_back([this] { refill(); });
 }
 

@@ -21,6 +21,7 @@ class SlotPool {
  public:
   SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config);
   ~SlotPool();  // ends all waiting slots
+  void start();  // begins to make slots
 
   // A slot for a new disk over `layers` (one made ahead for them, when there is one), or with `own_disk` one for a disk
   // that exists already. Waits at most `milliseconds`; then the reason why none could be made, or Errc::unavailable.

@@ -19,6 +19,7 @@ struct Entered {
   // host's root, whose rights count. Invalid: commands stay where they are.
   UniqueFd user_cgroup;
   UniqueFd memory_cgroup;  // directory of the users' memory cgroup, for reading events, peak and limit; may be invalid
+  UniqueFd git_helper;     // sealed executable of the git operations; invalid where there is none
   int cgroup_version = 1;
   UniqueFd devpts;            // root directory of this sandbox's devpts instance
   std::string configuration;  // JSON, written by control, opaque to the runner; toolbox/configuration.h reads it

@@ -91,7 +91,8 @@ Result<Entered> take_order(os::Message& message, UniqueFd& root) {
   for (auto [bit, into] : {std::pair<EnterFd, UniqueFd*>{kRoot, &root},
                            {kListening, &entered.listening},
                            {kUserCgroup, &entered.user_cgroup},
-                           {kMemoryDirectory, &entered.memory_cgroup}}) {
+                           {kMemoryDirectory, &entered.memory_cgroup},
+                           {kGitHelper, &entered.git_helper}}) {
     if (!(order.fds & bit)) continue;
     if (next == message.fds.size()) return fail(Errc::internal, "the order lacks a descriptor");
     *into = std::move(message.fds[next++]);

@@ -7,6 +7,7 @@
 //    "env": {"NAME": "value"},    image ENV, then the sandbox's own, merged by control
 //    "entrypoint": ["sh", "-c"],  image ENTRYPOINT + CMD; absent or empty: none
 //    "hostname": "...",           for HOSTNAME in the environment; the name itself is set by the runner
+//    "cpus": 1.5,                 its share, for GET /system/metrics; absent: what the kernel lets us run on
 //    "logDir": "/..."}            for session logs; absent: chosen here
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ struct Configuration {
   std::vector<std::string> entrypoint;
   std::string hostname;
   std::string log_dir;
+  double cpus = 0;
 };
 
 Result<Configuration> parse_configuration(std::string_view json);

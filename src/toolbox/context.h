@@ -41,6 +41,7 @@ struct Context {
   std::vector<std::string> entrypoint;  // image ENTRYPOINT + CMD, run as the session `entrypoint`; empty: none
   UniqueFd memory_cgroup;               // directory of the users' memory cgroup; may be invalid
   UniqueFd self_executable;             // this program, executed again as the user for file operations
+  double cpus = 0;                      // the sandbox's share of processors; 0: unknown
   UniqueFd git_helper;                  // the program for git operations (StartSpec::executable); may be invalid
 };
 
@@ -53,6 +54,7 @@ void add_pty_routes(net::Router&, Context&);
 void add_interpreter_routes(net::Router&, Context&);
 void add_lsp_routes(net::Router&, Context&);
 void add_git_routes(net::Router&, Context&);
+void add_channel_routes(net::Router&, Context&);  // process/channel, port/listen, port/accept: for the SSH gateway
 void add_proxy_routes(net::Router&, Context&);  // /proxy/{port}/...
 
 }  // namespace sebring::toolbox

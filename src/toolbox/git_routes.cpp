@@ -75,9 +75,10 @@ net::asio::awaitable<void> answer(const Endpoint& endpoint, Context& context, ne
 
 void add_git_routes(net::Router& router, Context& context) {
   for (const Endpoint& endpoint : kEndpoints) {
-    router.add(endpoint.method, endpoint.path, [&endpoint, &context](net::Exchange& exchange, const net::PathParameters&) {
-      return answer(endpoint, context, exchange);
-    });
+    router.add(endpoint.method, endpoint.path,
+               [&endpoint, &context](net::Exchange& exchange, const net::PathParameters&) {
+                 return answer(endpoint, context, exchange);
+               });
   }
 }
 

@@ -45,11 +45,11 @@ std::string variable(const Context& context, const char* name) {
 
 // Only what git's behaviour depends on: the rest of the image's environment could reach into a static program.
 std::vector<std::string> helper_environment(const Context& context) {
-  std::vector<std::string> environment{"HOME=" + (variable(context, "HOME").empty() ? context.user.home
-                                                                                    : variable(context, "HOME")),
-                                       "PATH=/usr/bin:/bin"};
-  for (const char* name : {"XDG_CONFIG_HOME", "TZ", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy",
-                           "NO_PROXY"})
+  std::vector<std::string> environment{
+      "HOME=" + (variable(context, "HOME").empty() ? context.user.home : variable(context, "HOME")),
+      "PATH=/usr/bin:/bin"};
+  for (const char* name :
+       {"XDG_CONFIG_HOME", "TZ", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY"})
     if (const auto value = variable(context, name); !value.empty()) environment.push_back(name + ("=" + value));
   return environment;
 }
@@ -172,7 +172,9 @@ asio::awaitable<void> end_in_background(std::shared_ptr<Helper> helper) { co_awa
 // Ends the helper when the request is given up, in whatever way.
 class HelperGuard {
  public:
-  HelperGuard(std::shared_ptr<Helper> helper, int& running) : helper_(std::move(helper)), running_(running) { ++running_; }
+  HelperGuard(std::shared_ptr<Helper> helper, int& running) : helper_(std::move(helper)), running_(running) {
+    ++running_;
+  }
   HelperGuard(const HelperGuard&) = delete;
   HelperGuard& operator=(const HelperGuard&) = delete;
   ~HelperGuard() {
@@ -193,8 +195,8 @@ int& helpers_running() {
   return count;
 }
 
-asio::awaitable<Result<void>> send_in_pieces(std::shared_ptr<Helper> helper, net::Exchange& exchange, net::ResponseHead head,
-                                             std::chrono::seconds total) {
+asio::awaitable<Result<void>> send_in_pieces(std::shared_ptr<Helper> helper, net::Exchange& exchange,
+                                             net::ResponseHead head, std::chrono::seconds total) {
   SB_CO_CHECK(co_await exchange.start(std::move(head)));
   while (true) {
     if (!helper->buffer.empty()) {
@@ -227,7 +229,8 @@ asio::awaitable<Result<void>> send_answer(std::shared_ptr<Helper> helper, net::E
 }
 
 Error time_error(bool network) {
-  if (network) return Error(Errc::bad_gateway, "git was stopped: no progress for too long").tagged("GIT_TRANSPORT_FAILED");
+  if (network)
+    return Error(Errc::bad_gateway, "git was stopped: no progress for too long").tagged("GIT_TRANSPORT_FAILED");
   return Error(Errc::timed_out, "git was stopped: it did not end in time");
 }
 

@@ -37,8 +37,8 @@ class ChildProcess;
 
 // Children that are not reaped yet, and what ends them: SIGCHLD by a signalfd.
 struct Children : std::enable_shared_from_this<Children> {
-  Children(asio::io_context& the_io, UserCgroup the_cgroup, int memory_cgroup)
-      : io(the_io), cgroup(the_cgroup), memory(memory_cgroup), signals(the_io) {}
+  Children(asio::io_context& the_io, int the_cgroup_file, int memory_cgroup)
+      : io(the_io), cgroup_file(the_cgroup_file), memory(memory_cgroup), signals(the_io) {}
 
   void watch();
   asio::awaitable<void> reap_loop();
@@ -46,7 +46,7 @@ struct Children : std::enable_shared_from_this<Children> {
   void bury_launches();
 
   asio::io_context& io;
-  UserCgroup cgroup;
+  int cgroup_file;
   MemoryWatch memory;
   UniqueFd null_device;
   asio::posix::stream_descriptor signals;
@@ -223,7 +223,7 @@ class SpawnerImpl final : public Spawner {
     UniqueFd status_end(pipe[1]);
     asio::posix::stream_descriptor status(children->io, pipe[0]);
     // In the list before the clone: whatever happens here, it stays as long as the child needs it.
-    const auto kept = std::make_shared<Launch>(std::move(spec), children->cgroup, children->null_device.get());
+    const auto kept = std::make_shared<Launch>(std::move(spec), children->cgroup_file, children->null_device.get());
     children->unfinished.push_back(kept);
     const std::uint64_t kills_before = children->memory.kills();
     const pid_t pid = kept->clone_child(status_end.get());
@@ -296,10 +296,8 @@ Result<Pipe> make_pipe(bool read_end_is_ours) {
 
 }  // namespace
 
-std::unique_ptr<Spawner> make_spawner(asio::io_context& io, int user_cgroup, int cgroup_version, int memory_cgroup) {
-  UserCgroup cgroup;
-  (cgroup_version == 2 ? cgroup.directory : cgroup.tasks) = user_cgroup;
-  auto children = std::make_shared<Children>(io, cgroup, memory_cgroup);
+std::unique_ptr<Spawner> make_spawner(asio::io_context& io, int user_cgroup, int memory_cgroup) {
+  auto children = std::make_shared<Children>(io, user_cgroup, memory_cgroup);
   children->watch();
   return std::make_unique<SpawnerImpl>(children);
 }

@@ -67,8 +67,8 @@ class Spawner {
   virtual asio::awaitable<Result<std::shared_ptr<Process>>> start(StartSpec spec) = 0;
 };
 
-// `user_cgroup`, `cgroup_version`: as in slot::Entered; borrowed, -1 for none. `memory_cgroup` likewise.
-std::unique_ptr<Spawner> make_spawner(asio::io_context& io, int user_cgroup, int cgroup_version, int memory_cgroup);
+// `user_cgroup`, `memory_cgroup`: as in slot::Entered; borrowed, -1 for none.
+std::unique_ptr<Spawner> make_spawner(asio::io_context& io, int user_cgroup, int memory_cgroup);
 
 // A pipe, both ends close-on-exec, ours non-blocking.
 struct Pipe {

@@ -27,7 +27,7 @@ StartSpec shell(std::string script) {
 
 struct Fixture {
   asio::io_context io;
-  std::unique_ptr<Spawner> spawner = make_spawner(io, -1, 1, -1);
+  std::unique_ptr<Spawner> spawner = make_spawner(io, -1, -1);
 
   template <class Coroutine>
   void run(Coroutine coroutine) {
@@ -113,6 +113,7 @@ TEST_CASE("what can not start says at which step") {
       CHECK(status.error().os_errno() == r.error);
     }(fixture, row));
   }
+  fixture.run([](Fixture& f) -> asio::awaitable<void> { co_await nap(f.io, 100); }(fixture));
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);  // nothing is left
 }
 
@@ -166,8 +167,10 @@ TEST_CASE("kill_tree ends what left the group and the session") {
     CHECK(tree.size() == 9);
     co_await (*process)->kill_tree();
     CHECK((co_await (*process)->wait()).signal == SIGKILL);
-    for (int i = 0; i < 100 && read_process(tree.back()); ++i) co_await nap(f.io, 10);
-    for (pid_t member : tree) CHECK(!read_process(member));
+    for (pid_t member : tree) {
+      for (int i = 0; i < 100 && read_process(member); ++i) co_await nap(f.io, 10);
+      CHECK(!read_process(member));
+    }
   }(fixture));
 }
 

@@ -1,11 +1,6 @@
 #pragma once
 // System calls without libc: for a child that still shares the daemon's memory and thread-local storage. They return
 // -errno and touch neither errno nor anything else.
-#include <linux/sched.h>
-
-#include <cstddef>
-#include <cstdint>
-
 namespace sebring::toolbox {
 
 __attribute__((always_inline)) inline long raw_syscall(long number, long a = 0, long b = 0, long c = 0, long d = 0,
@@ -34,9 +29,5 @@ __attribute__((always_inline)) inline long raw_syscall(long number, long a = 0, 
 #error "raw_syscall: this architecture is not known"
 #endif
 }
-
-// clone3 with a stack of its own for the child, which calls `entry(argument)` and must never return. The child's pid,
-// or -errno. ENOSYS where it is filtered.
-long raw_clone3(clone_args* arguments, void (*entry)(void*), void* argument);
 
 }  // namespace sebring::toolbox

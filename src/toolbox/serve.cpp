@@ -13,6 +13,7 @@
 #include "toolbox/answer.h"
 #include "toolbox/configuration.h"
 #include "toolbox/context.h"
+#include "toolbox/error_body.h"
 #include "toolbox/identity.h"
 
 namespace sebring::toolbox {
@@ -82,6 +83,9 @@ void add_all_routes(net::Router& router, Context& context) {
 #ifdef SEBRING_TOOLBOX_git
   add_git_routes(router, context);
 #endif
+#ifdef SEBRING_TOOLBOX_channel
+  add_channel_routes(router, context);
+#endif
 #ifdef SEBRING_TOOLBOX_proxy
   add_proxy_routes(router, context);
 #endif
@@ -105,19 +109,16 @@ net::asio::awaitable<void> dispatch(const net::Router& router, net::Exchange& ex
   } else if (match.bad_escape) {
     co_await answer_error(exchange, Error(Errc::invalid_argument, "bad escape in the path"));
   } else if (match.path_known) {
-    auto response = error_response(Error(Errc::invalid_argument, "method not allowed"), request);
-    response.status = 405;
-    co_await exchange.respond(std::move(response));
+    co_await exchange.respond(net::Response::json(
+        405, error_body({405, "METHOD_NOT_ALLOWED", "method not allowed: " + request.method}, request.method,
+                        request.path)));
   } else {
     co_await answer_error(exchange, Error(Errc::not_found, "no such endpoint: " + request.path));
   }
 }
 
 net::Response head_error(int status, std::string_view why) {
-  net::RequestHead unknown;
-  auto response = error_response(Error(Errc::invalid_argument, std::string(why)), unknown);
-  response.status = status;
-  return response;
+  return net::Response::json(status, error_body({status, "BAD_REQUEST", "bad request: " + std::string(why)}, "", ""));
 }
 
 }  // namespace
@@ -135,7 +136,7 @@ Result<void> serve(ServeOptions options) {
   ::umask(022);
 
   asio::io_context io(1);
-  auto spawner = make_spawner(io, options.user_cgroup.get(), options.cgroup_version, options.memory_cgroup.get());
+  auto spawner = make_spawner(io, options.user_cgroup.get(), options.memory_cgroup.get());
   Context context{.io = io,
                   .spawner = *spawner,
                   .user = user,
@@ -148,6 +149,7 @@ Result<void> serve(ServeOptions options) {
                   .entrypoint = configuration.entrypoint,
                   .memory_cgroup = std::move(options.memory_cgroup),
                   .self_executable = std::move(options.self_executable),
+                  .cpus = configuration.cpus,
                   .git_helper = std::move(options.git_helper)};
   net::Router router;
   add_all_routes(router, context);

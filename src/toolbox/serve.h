@@ -13,7 +13,6 @@ struct ServeOptions {
   std::string configuration;  // configuration.h
   UniqueFd user_cgroup;       // these as in slot::Entered
   UniqueFd memory_cgroup;
-  int cgroup_version = 1;
   UniqueFd devpts;
   UniqueFd self_executable;
   UniqueFd git_helper;

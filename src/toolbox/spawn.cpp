@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
@@ -136,7 +135,7 @@ std::string_view spawn_step_name(SpawnStep step) {
   return "start";
 }
 
-Launch::Launch(StartSpec spec, UserCgroup cgroup, int null_device) : spec_(std::move(spec)), cgroup_(cgroup) {
+Launch::Launch(StartSpec spec, int cgroup_file, int null_device) : spec_(std::move(spec)), cgroup_file_(cgroup_file) {
   for (int i = 0; i < 3; ++i) stdio_[i] = spec_.stdio[i] >= 0 ? spec_.stdio[i] : null_device;
   paths_ = spec_.candidates.empty() && spec_.executable < 0 ? search_path(spec_) : spec_.candidates;
   for (const std::string& path : paths_) path_pointers_.push_back(path.c_str());
@@ -162,10 +161,9 @@ SB_CHILD void Launch::entry(void* self) { static_cast<const Launch*>(self)->chil
 
 SB_CHILD void Launch::child() const {
   reset_signals();
-  if (cgroup_.tasks >= 0) {
+  if (cgroup_file_ >= 0) {
     char zero = '0';
-    if (long r = raw_syscall(SYS_write, cgroup_.tasks, word(&zero), 1); r < 0)
-      fail_child(status_, SpawnStep::cgroup, r);
+    if (long r = raw_syscall(SYS_write, cgroup_file_, word(&zero), 1); r < 0) fail_child(status_, SpawnStep::cgroup, r);
   }
   if (long r = raw_syscall(SYS_setsid); r < 0) fail_child(status_, SpawnStep::session, r);
   if (spec_.controlling_tty) {
@@ -204,27 +202,14 @@ pid_t Launch::clone_child(int status) {
   unsigned long before = 0;
   // Raw: libc keeps its own internal signals out of the mask, and one of those would run in the child.
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, word(&all), word(&before), sizeof all);
-  constexpr unsigned long kFlags = CLONE_VM | CLONE_CHILD_CLEARTID;
-  clone_args arguments{};
-  arguments.flags = kFlags | (cgroup_.directory >= 0 ? CLONE_INTO_CGROUP : 0);
-  arguments.child_tid = reinterpret_cast<std::uint64_t>(&child_tid_);
-  arguments.exit_signal = SIGCHLD;
-  arguments.stack = reinterpret_cast<std::uint64_t>(stack_);
-  arguments.stack_size = kStackBytes;
-  if (cgroup_.directory >= 0) arguments.cgroup = static_cast<std::uint64_t>(cgroup_.directory);
-  long pid = -ENOSYS;
-  if (cgroup_.directory >= 0) {
-    pid = raw_clone3(&arguments, &Launch::entry, this);
-  } else {
-    // glibc's wrapper only moves to the stack and calls. Not clone3: the sandbox's filter refuses it.
-    pid = ::clone(
-        [](void* self) -> int {
-          entry(self);
-          return 0;
-        },
-        top, static_cast<int>(kFlags) | SIGCHLD, this, nullptr, nullptr, &child_tid_);
-    if (pid < 0) pid = -errno;
-  }
+  // glibc's wrapper only moves to the stack and calls. Not clone3: the sandbox's filter refuses it.
+  long pid = ::clone(
+      [](void* self) -> int {
+        entry(self);
+        return 0;
+      },
+      top, CLONE_VM | CLONE_CHILD_CLEARTID | SIGCHLD, this, nullptr, nullptr, &child_tid_);
+  if (pid < 0) pid = -errno;
   raw_syscall(SYS_rt_sigprocmask, SIG_SETMASK, word(&before), 0, sizeof before);
   if (pid < 0) child_tid_.store(0, std::memory_order_relaxed);
   return static_cast<pid_t>(pid);

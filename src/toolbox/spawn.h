@@ -17,12 +17,6 @@ namespace sebring::toolbox {
 enum class SpawnStep : int { none, clone, cgroup, session, terminal, stdio, identity, cwd, exec };
 std::string_view spawn_step_name(SpawnStep step);
 
-// How a child gets into the cgroup of the users' processes. Descriptors are borrowed.
-struct UserCgroup {
-  int tasks = -1;      // the child writes "0" here
-  int directory = -1;  // version 2, for CLONE_INTO_CGROUP
-};
-
 // What the child writes to the status pipe when it fails; a successful exec closes the pipe with nothing in it.
 struct SpawnFailure {
   SpawnStep step = SpawnStep::none;
@@ -31,8 +25,9 @@ struct SpawnFailure {
 
 class Launch {
  public:
-  // `null_device` is what -1 in stdio stands for.
-  Launch(StartSpec spec, UserCgroup cgroup, int null_device);
+  // `null_device` is what -1 in stdio stands for. Into `cgroup_file` the child writes "0" to join the users' cgroup;
+  // -1: it stays in ours. Both are borrowed.
+  Launch(StartSpec spec, int cgroup_file, int null_device);
   ~Launch();
   Launch(const Launch&) = delete;
   Launch& operator=(const Launch&) = delete;
@@ -50,7 +45,7 @@ class Launch {
   bool map_stack();
 
   StartSpec spec_;
-  UserCgroup cgroup_;
+  int cgroup_file_;
   int stdio_[3];
   int status_ = -1;
   std::vector<std::string> paths_;

@@ -49,8 +49,7 @@ Result<std::string> perform(const CreateBranch& request, Tools&) {
     return fail(Errc::conflict, "branch '" + request.name + "' exists already", kBranchExists);
   if (head) {
     const int rc = git_branch_create(out(branch), repository.get(), request.name.c_str(), head.get(), 0);
-    if (rc == GIT_EEXISTS)
-      return fail(Errc::conflict, "branch '" + request.name + "' exists already", kBranchExists);
+    if (rc == GIT_EEXISTS) return fail(Errc::conflict, "branch '" + request.name + "' exists already", kBranchExists);
     GIT_CHECK(rc, "create branch " + request.name);
   }
   GIT_CHECK(git_repository_set_head(repository.get(), reference.c_str()), "set HEAD to " + request.name);

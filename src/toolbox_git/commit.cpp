@@ -1,7 +1,8 @@
+#include "toolbox_git/commit.h"
+
 #include <boost/json.hpp>
 
 #include "json/json.h"
-#include "toolbox_git/commit.h"
 #include "toolbox_git/git_error.h"
 #include "toolbox_git/operations.h"
 #include "toolbox_git/repository.h"
@@ -39,8 +40,9 @@ Result<void> refuse_unmerged(git_index* index) {
 }
 
 Result<void> refuse_empty(const std::vector<CommitHandle>& parents, const git_oid& tree, git_index* index) {
-  const bool unchanged = parents.empty() ? git_index_entrycount(index) == 0
-                                         : parents.size() == 1 && git_oid_equal(git_commit_tree_id(parents[0].get()), &tree);
+  const bool unchanged = parents.empty()
+                             ? git_index_entrycount(index) == 0
+                             : parents.size() == 1 && git_oid_equal(git_commit_tree_id(parents[0].get()), &tree);
   if (unchanged) return fail(Errc::invalid_argument, "nothing to commit: no changes are staged");
   return {};
 }

@@ -74,7 +74,8 @@ Result<std::optional<std::string>> read_config(Scope scope, const std::string& r
   return to_valid_utf8(value.text());
 }
 
-Result<void> write_config(Scope scope, const std::string& repository, const std::string& key, const std::string& value) {
+Result<void> write_config(Scope scope, const std::string& repository, const std::string& key,
+                          const std::string& value) {
   return set(scope, repository, key, value, ".*");
 }
 

@@ -177,8 +177,8 @@ PolicedConnections::PolicedConnections(ConnectionPolicy& policy) {
   git_stream_registration registration{};
   registration.version = GIT_STREAM_VERSION;
   registration.init = make_stream;
-  // TLS is layered over the standard stream, so this covers https too. ssh is not: its transport takes the socket out of
-  // libgit2's own stream, and knows no redirects.
+  // TLS is layered over the standard stream, so this covers https too. ssh is not: its transport takes the socket out
+  // of libgit2's own stream, and knows no redirects.
   git_stream_register(GIT_STREAM_STANDARD, &registration);
 }
 

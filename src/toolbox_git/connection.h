@@ -1,5 +1,6 @@
 #pragma once
-// TCP connections that libgit2 makes for http, https and git://, so that each address is judged before it is connected to.
+// TCP connections that libgit2 makes for http, https and git://, so that each address is judged before it is connected
+// to.
 #include <sys/socket.h>
 
 #include <set>
@@ -10,8 +11,9 @@
 
 namespace sebring::toolbox_git {
 
-// Where one operation may connect to. The server that the user named and the proxies that the user configured are free; a
-// server that we were redirected to must not lie nearer than the one that sent us, and gets no credentials meant for it.
+// Where one operation may connect to. The server that the user named and the proxies that the user configured are free;
+// a server that we were redirected to must not lie nearer than the one that sent us, and gets no credentials meant for
+// it.
 class ConnectionPolicy {
  public:
   explicit ConnectionPolicy(std::string origin_host) : origin_(std::move(origin_host)) {}

@@ -10,8 +10,8 @@
 
 namespace sebring::toolbox_git {
 
-// From the first store that has one, where the configuration names the plain store as a helper; other helpers would have
-// to be run and are passed over.
+// From the first store that has one, where the configuration names the plain store as a helper; other helpers would
+// have to be run and are passed over.
 std::optional<SignIn> stored_credential(git_repository* repository, std::string_view protocol, std::string_view host,
                                         std::string_view username);
 

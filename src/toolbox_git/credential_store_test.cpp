@@ -13,11 +13,11 @@ TEST_CASE("stored credentials are found by protocol, host and user") {
     const char* password;  // null: nothing
   };
   const Row rows[] = {
-      {"https", "h.test", "", "1"},        {"https", "h.test", "a", "1"},     {"https", "H.TEST", "b@x", "p:w\n"},
-      {"http", "h.test", "", "3"},         {"https", "h.test:8443", "", "4"}, {"https", "h.test", "only-user", nullptr},
-      {"https", "h.test", "e", nullptr},   {"https", "g.test", "", nullptr},  {"https", "sub.h.test", "", nullptr},
-      {"http", "h.test:80", "", nullptr},  {"https", "", "", nullptr},        {"ssh", "h.test", "", nullptr},
-      {"https", "h.tes", "", nullptr},     {"https", "h.test", "A", nullptr},
+      {"https", "h.test", "", "1"},       {"https", "h.test", "a", "1"},     {"https", "H.TEST", "b@x", "p:w\n"},
+      {"http", "h.test", "", "3"},        {"https", "h.test:8443", "", "4"}, {"https", "h.test", "only-user", nullptr},
+      {"https", "h.test", "e", nullptr},  {"https", "g.test", "", nullptr},  {"https", "sub.h.test", "", nullptr},
+      {"http", "h.test:80", "", nullptr}, {"https", "", "", nullptr},        {"ssh", "h.test", "", nullptr},
+      {"https", "h.tes", "", nullptr},    {"https", "h.test", "A", nullptr},
   };
   for (const auto& row : rows) {
     CAPTURE(row.host);

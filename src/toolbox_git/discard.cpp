@@ -17,8 +17,7 @@ namespace fs = std::filesystem;
 Result<void> remove_whole(const fs::path& path) {
   std::error_code code;
   fs::remove_all(path, code);  // works relative to open directories, so links swapped in meanwhile lead nowhere
-  if (code && code != std::errc::no_such_file_or_directory)
-    return fail_errno(code.value(), "remove " + path.string());
+  if (code && code != std::errc::no_such_file_or_directory) return fail_errno(code.value(), "remove " + path.string());
   return {};
 }
 

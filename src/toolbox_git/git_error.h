@@ -7,15 +7,15 @@
 namespace sebring::toolbox_git {
 
 // Codes of the wire that clients turn into exceptions of their own.
-inline constexpr char kAuthFailed[] = "GIT_AUTH_FAILED";              // 401
-inline constexpr char kRepoNotFound[] = "GIT_REPO_NOT_FOUND";         // 404
-inline constexpr char kBranchNotFound[] = "GIT_BRANCH_NOT_FOUND";     // 404
-inline constexpr char kBranchExists[] = "GIT_BRANCH_EXISTS";          // 409
-inline constexpr char kPushRejected[] = "GIT_PUSH_REJECTED";          // 409
-inline constexpr char kDirtyWorktree[] = "GIT_DIRTY_WORKTREE";        // 409
-inline constexpr char kMergeConflict[] = "GIT_MERGE_CONFLICT";        // 409
-inline constexpr char kTransportFailed[] = "GIT_TRANSPORT_FAILED";    // 502
-inline constexpr char kRemoteRejected[] = "GIT_REMOTE_REJECTED";      // 422
+inline constexpr char kAuthFailed[] = "GIT_AUTH_FAILED";            // 401
+inline constexpr char kRepoNotFound[] = "GIT_REPO_NOT_FOUND";       // 404
+inline constexpr char kBranchNotFound[] = "GIT_BRANCH_NOT_FOUND";   // 404
+inline constexpr char kBranchExists[] = "GIT_BRANCH_EXISTS";        // 409
+inline constexpr char kPushRejected[] = "GIT_PUSH_REJECTED";        // 409
+inline constexpr char kDirtyWorktree[] = "GIT_DIRTY_WORKTREE";      // 409
+inline constexpr char kMergeConflict[] = "GIT_MERGE_CONFLICT";      // 409
+inline constexpr char kTransportFailed[] = "GIT_TRANSPORT_FAILED";  // 502
+inline constexpr char kRemoteRejected[] = "GIT_REMOTE_REJECTED";    // 422
 
 // Of a call that returned `rc` < 0 just now: libgit2 keeps its message per thread. "doing: message".
 Error git_failure(int rc, std::string_view doing);

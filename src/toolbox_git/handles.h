@@ -41,7 +41,7 @@ class Out {
   Out(const Out&) = delete;
   Out& operator=(const Out&) = delete;
   ~Out() { handle_.reset(made_); }
-  operator typename Handle::pointer*() { return &made_; }  // NOLINT: implicit is the point
+  operator typename Handle::pointer *() { return &made_; }  // NOLINT: implicit is the point
 
  private:
   Handle& handle_;

@@ -25,14 +25,14 @@ std::string render(const git_commit* commit) {
 
 }  // namespace
 
-// Newest first. Written while walking: a history may be longer than memory.
+// Newest first, children before their parents. Written while walking: a history may be longer than memory.
 Result<std::string> perform(const History& request, Tools& tools) {
   SB_TRY(auto repository, open_repository(request.path));
   SB_TRY(auto head, head_commit(repository.get()));
   if (!head) return "[]";
   Revwalk walk;
   GIT_CHECK(git_revwalk_new(out(walk), repository.get()), "read the history");
-  GIT_CHECK(git_revwalk_sorting(walk.get(), GIT_SORT_TIME), "read the history");
+  GIT_CHECK(git_revwalk_sorting(walk.get(), GIT_SORT_TOPOLOGICAL | GIT_SORT_TIME), "read the history");
   GIT_CHECK(git_revwalk_push(walk.get(), git_commit_id(head.get())), "read the history");
   bool first = true;
   git_oid id;

@@ -1,6 +1,6 @@
 #pragma once
-// One function per operation. Each returns the body of the answer, JSON or nothing; an operation whose answer may be very
-// long writes it to the output itself, after `done`.
+// One function per operation. Each returns the body of the answer, JSON or nothing; an operation whose answer may be
+// very long writes it to the output itself, after `done`.
 #include <string>
 
 #include "base/result.h"

@@ -50,8 +50,7 @@ struct Encoder {
     return {{"target", {{"path", to_valid_utf8(event.path)}, {"existed", event.existed}}}};
   }
   bj::object operator()(const ProgressEvent& event) const {
-    return {{"progress",
-             {{"step", event.step}, {"done", event.done}, {"total", event.total}, {"bytes", event.bytes}}}};
+    return {{"progress", {{"step", event.step}, {"done", event.done}, {"total", event.total}, {"bytes", event.bytes}}}};
   }
   bj::object operator()(const ErrorEvent& event) const {
     const auto& error = event.error;

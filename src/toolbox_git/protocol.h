@@ -1,7 +1,7 @@
 #pragma once
-// What the helper writes to stdout: lines of JSON, one event each. After `done` come the bytes of the answer's body until
-// the end of the pipe, so that a long list is never held as a whole. Anything else (end without `done` or `error`) means
-// that the helper was killed or crashed.
+// What the helper writes to stdout: lines of JSON, one event each. After `done` come the bytes of the answer's body
+// until the end of the pipe, so that a long list is never held as a whole. Anything else (end without `done` or
+// `error`) means that the helper was killed or crashed.
 #include <cstdint>
 #include <optional>
 #include <string>

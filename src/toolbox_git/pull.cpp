@@ -1,4 +1,5 @@
 #include "toolbox_git/commit.h"
+#include "toolbox_git/configuration.h"
 #include "toolbox_git/git_error.h"
 #include "toolbox_git/operations.h"
 #include "toolbox_git/remote_choice.h"
@@ -37,7 +38,8 @@ Result<Incoming> fetch(git_repository* repository, git_remote* remote, const std
   SB_TRY(auto session, RemoteSession::open(repository, tools.output, git_remote_url(remote),
                                            {request.sign_in, false, tools.ca_file}));
   // The remote's own list also updates all its other branches; the explicit one makes sure of this branch.
-  const std::vector<std::string> specs{"+refs/heads/" + branch + ":refs/remotes/" + git_remote_name(remote) + "/" + branch};
+  const std::vector<std::string> specs{"+refs/heads/" + branch + ":refs/remotes/" + git_remote_name(remote) + "/" +
+                                       branch};
   auto options = session->fetch_options();
   int rc = git_remote_fetch(remote, nullptr, &options, "pull");
   if (rc < 0) return std::unexpected(session->failure(rc, "pull from"));
@@ -75,9 +77,10 @@ Result<Signature> committer(git_repository* repository) {
   Signature signature;
   const int rc = git_signature_default(out(signature), repository);
   if (rc == GIT_ENOTFOUND)
-    return fail(Errc::invalid_argument,
-                "pull: the branches have diverged and a merge commit needs an author: set user.name and user.email in the "
-                "git configuration");
+    return fail(
+        Errc::invalid_argument,
+        "pull: the branches have diverged and a merge commit needs an author: set user.name and user.email in the "
+        "git configuration");
   GIT_CHECK(rc, "read user.name and user.email");
   return signature;
 }
@@ -105,6 +108,17 @@ Result<void> merge(git_repository* repository, const git_annotated_commit* their
   return {};
 }
 
+// libgit2 knows merge.ff only; for pulls pull.ff comes first.
+void apply_pull_setting(git_repository* repository, git_merge_preference_t& preference) {
+  const auto config = configuration_of(repository);
+  if (!config) return;
+  if (config_text(config->get(), "pull.ff") == std::optional<std::string>("only")) {
+    preference = GIT_MERGE_PREFERENCE_FASTFORWARD_ONLY;
+  } else if (const auto allowed = config_boolean(config->get(), "pull.ff")) {
+    preference = *allowed ? GIT_MERGE_PREFERENCE_NONE : GIT_MERGE_PREFERENCE_NO_FASTFORWARD;
+  }
+}
+
 Result<void> integrate(git_repository* repository, const Incoming& incoming, const std::string& current,
                        Output& output) {
   Annotated theirs;
@@ -116,6 +130,7 @@ Result<void> integrate(git_repository* repository, const Incoming& incoming, con
   git_merge_preference_t preference;
   GIT_CHECK(git_merge_analysis(&analysis, &preference, repository, &list, 1), "compare the branches");
   if (analysis & GIT_MERGE_ANALYSIS_UP_TO_DATE) return {};
+  apply_pull_setting(repository, preference);
   const bool can_forward = analysis & (GIT_MERGE_ANALYSIS_FASTFORWARD | GIT_MERGE_ANALYSIS_UNBORN);
   if (can_forward && !(preference & GIT_MERGE_PREFERENCE_NO_FASTFORWARD))
     return fast_forward(repository, incoming, current, output);

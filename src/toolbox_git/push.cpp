@@ -37,8 +37,7 @@ Result<void> judge_answer(const RemoteSession& session, const std::string& refer
 
 Error push_failure(const RemoteSession& session, int rc) {
   auto error = session.failure(rc, "push to");
-  if (rc == GIT_ENONFASTFORWARD)
-    return Error(Errc::conflict, error.message() + "; pull first").tagged(kPushRejected);
+  if (rc == GIT_ENONFASTFORWARD) return Error(Errc::conflict, error.message() + "; pull first").tagged(kPushRejected);
   // The server answered, and the answer was no: it could not unpack, or its rules forbid the push.
   if (error.tag() == kTransportFailed && last_error().message.contains("unpack"))
     return Error(Errc::unprocessable, error.message()).tagged(kRemoteRejected);

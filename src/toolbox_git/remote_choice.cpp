@@ -10,8 +10,7 @@ Result<Remote> choose_remote(git_repository* repository, const std::string& name
   if (chosen.empty()) chosen = "origin";
   Remote remote;
   const int rc = git_remote_lookup(out(remote), repository, chosen.c_str());
-  if (rc == GIT_ENOTFOUND || rc == GIT_EINVALIDSPEC)
-    return fail(Errc::not_found, "remote '" + chosen + "' not found");
+  if (rc == GIT_ENOTFOUND || rc == GIT_EINVALIDSPEC) return fail(Errc::not_found, "remote '" + chosen + "' not found");
   GIT_CHECK(rc, "find remote " + chosen);
   return remote;
 }

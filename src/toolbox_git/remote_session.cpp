@@ -104,8 +104,7 @@ RemoteSession::~RemoteSession() = default;
 Result<std::unique_ptr<RemoteSession>> RemoteSession::open(git_repository* repository, Output& output,
                                                            const std::string& url, RemoteSettings settings) {
   SB_TRY(auto parsed, parse_repository_url(url));
-  std::unique_ptr<RemoteSession> session(
-      new RemoteSession(repository, output, std::move(parsed), std::move(settings)));
+  std::unique_ptr<RemoteSession> session(new RemoteSession(repository, output, std::move(parsed), std::move(settings)));
   SB_CHECK(session->read_configuration());
   return session;
 }
@@ -157,8 +156,7 @@ git_remote_connect_options RemoteSession::connect_options() {
 }
 
 int RemoteSession::no_credentials() {
-  if (auth_failure_ == AuthFailure::none)
-    auth_failure_ = attempts_ > 1 ? AuthFailure::refused : AuthFailure::missing;
+  if (auth_failure_ == AuthFailure::none) auth_failure_ = attempts_ > 1 ? AuthFailure::refused : AuthFailure::missing;
   git_error_set_str(GIT_ERROR_HTTP, "no more credentials to offer");
   return GIT_EAUTH;
 }
@@ -222,7 +220,8 @@ int RemoteSession::judge_certificate(git_cert* certificate, bool valid) {
 std::string RemoteSession::hidden(std::string text) const {
   const auto& secret = settings_.sign_in.password;
   if (secret.empty()) return text;
-  for (auto at = text.find(secret); at != text.npos; at = text.find(secret, at + 3)) text.replace(at, secret.size(), "***");
+  for (auto at = text.find(secret); at != text.npos; at = text.find(secret, at + 3))
+    text.replace(at, secret.size(), "***");
   return text;
 }
 
@@ -251,16 +250,21 @@ Error RemoteSession::failure(int rc, std::string_view doing) const {
   auto message = last.message;
   const auto said = trim(remote_text_);
   if (url_.scheme != Scheme::http && url_.scheme != Scheme::https) {
-    if (mentions(message, {"not found", "does not exist", "does not appear to be a git", "No such file", "failed to resolve path",
-                           "could not find repository"}))
+    if (mentions(message, {"not found", "does not exist", "does not appear to be a git", "No such file",
+                           "failed to resolve path", "could not find repository", "unsupported URL protocol"}))
       return not_found(hidden(message));
-    if (url_.scheme == Scheme::ssh && mentions(message, {"ermission denied", "authenticat", "Unable to extract public key"}))
+    if (url_.scheme == Scheme::ssh &&
+        mentions(message, {"ermission denied", "authenticat", "Unable to extract public key"}))
       return unauthorized(hidden(message));
   }
-  if (url_.scheme == Scheme::ssh && rc == GIT_EEOF) return not_found("the server ended the session: repository not found?");
+  if (url_.scheme == Scheme::ssh && rc == GIT_EEOF)
+    return not_found("the server ended the session: repository not found?");
   if (!said.empty()) message += " (server: " + to_valid_utf8(said) + ")";
   const auto error = git_failure(rc, doing);
-  if (error.code() == Errc::invalid_argument && last.error_class != GIT_ERROR_INVALID) return transport(hidden(message));
+  if (error.code() == Errc::invalid_argument && last.error_class != GIT_ERROR_INVALID)
+    return transport(hidden(message));
+  if (last.message.starts_with("failed to connect to"))
+    return transport(hidden(message));  // reported as a system error
   return Error(error.code(), start + hidden(message)).tagged(error.tag());
 }
 

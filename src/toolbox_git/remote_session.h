@@ -25,8 +25,8 @@ struct RemoteSettings {
 // libgit2 keeps pointers to it while options that it gave are in use. One at a time.
 class RemoteSession {
  public:
-  // `repository` gives the configuration (proxy, certificates, credential store); it and `output` must outlive the session.
-  // Fails for a URL of a scheme that is not supported and for unreadable certificates.
+  // `repository` gives the configuration (proxy, certificates, credential store); it and `output` must outlive the
+  // session. Fails for a URL of a scheme that is not supported and for unreadable certificates.
   static Result<std::unique_ptr<RemoteSession>> open(git_repository* repository, Output& output, const std::string& url,
                                                      RemoteSettings settings);
   ~RemoteSession();

@@ -12,7 +12,8 @@ namespace bj = boost::json;
 namespace {
 
 Result<void> fetch(git_repository* repository, git_remote* remote, Tools& tools) {
-  SB_TRY(auto session, RemoteSession::open(repository, tools.output, git_remote_url(remote), {{}, false, tools.ca_file}));
+  SB_TRY(auto session,
+         RemoteSession::open(repository, tools.output, git_remote_url(remote), {{}, false, tools.ca_file}));
   const auto options = session->fetch_options();
   const int rc = git_remote_fetch(remote, nullptr, &options, nullptr);
   if (rc < 0) return std::unexpected(session->failure(rc, "fetch from"));

@@ -37,9 +37,7 @@ std::string read_required_plain(ObjectReader& reader, std::string_view name) {
   return plain(reader, name, reader.required_text(name));
 }
 
-SignIn read_sign_in(ObjectReader& reader) {
-  return {read_plain(reader, "username"), read_plain(reader, "password")};
-}
+SignIn read_sign_in(ObjectReader& reader) { return {read_plain(reader, "username"), read_plain(reader, "password")}; }
 
 std::vector<std::string> read_files(ObjectReader& reader, bool required) {
   auto files = reader.texts("files").value_or(std::vector<std::string>());

@@ -1,6 +1,6 @@
 #pragma once
-// The operations and what each needs. Parsed by the daemon, to answer bad requests without starting anything, and again by
-// the helper from what the daemon hands over. Paths of repositories are absolute by then.
+// The operations and what each needs. Parsed by the daemon, to answer bad requests without starting anything, and again
+// by the helper from what the daemon hands over. Paths of repositories are absolute by then.
 #include <boost/json/fwd.hpp>
 #include <optional>
 #include <string>
@@ -128,9 +128,9 @@ struct Restore {
   std::string source;  // revision; empty: HEAD when staged, else the index
 };
 
-using Request = std::variant<Clone, Discard, Status, ListBranches, CreateBranch, DeleteBranch, Checkout, Add, Commit, Push,
-                             Pull, History, Init, ListRemotes, AddRemote, GetConfig, SetConfig, StoreCredentials, Reset,
-                             Restore>;
+using Request =
+    std::variant<Clone, Discard, Status, ListBranches, CreateBranch, DeleteBranch, Checkout, Add, Commit, Push, Pull,
+                 History, Init, ListRemotes, AddRemote, GetConfig, SetConfig, StoreCredentials, Reset, Restore>;
 
 // `operation` is one of kOperations in request.cpp, `fields` the body as clients send it (unknown fields are ignored).
 // Errc::invalid_argument naming every bad field.

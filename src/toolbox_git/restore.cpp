@@ -18,7 +18,8 @@ std::vector<std::string> tracked_under(git_index* index, const std::string& path
   std::vector<std::string> names;
   for (std::size_t i = 0; i < git_index_entrycount(index); ++i) {
     const auto* entry = git_index_get_byindex(index, i);
-    if (lies_under(entry->path, path) && (names.empty() || names.back() != entry->path)) names.emplace_back(entry->path);
+    if (lies_under(entry->path, path) && (names.empty() || names.back() != entry->path))
+      names.emplace_back(entry->path);
   }
   return names;
 }
@@ -30,7 +31,7 @@ bool has_path(git_tree* tree, const std::string& path) {
 }
 
 struct Selection {
-  std::vector<std::string> paths;    // that the source has, directories included
+  std::vector<std::string> paths;     // that the source has, directories included
   std::vector<std::string> vanished;  // tracked files that it has not
 };
 
@@ -41,8 +42,7 @@ Result<Selection> select_from_tree(git_repository* repository, git_index* index,
     SB_TRY(auto path, path_in_worktree(repository, file));
     const bool there = has_path(tree, path);
     const auto tracked = tracked_under(index, path);
-    if (!there && tracked.empty())
-      return fail(Errc::not_found, "'" + file + "' did not match any file known to git");
+    if (!there && tracked.empty()) return fail(Errc::not_found, "'" + file + "' did not match any file known to git");
     for (const auto& name : tracked)
       if (!has_path(tree, name)) selection.vanished.push_back(name);
     if (there) selection.paths.push_back(std::move(path));

@@ -37,10 +37,9 @@ Result<void> update_one(git_repository* repository, const std::string& name, con
   SB_CHECK(check_url(url, parent));
   const bool same_server = url.host == parent.host && url.scheme == parent.scheme && url.port == parent.port;
   {
-    SB_TRY(auto session,
-           RemoteSession::open(repository, tools.output, url.text,
-                               {same_server ? request.sign_in : SignIn{}, request.insecure_skip_tls && same_server,
-                                tools.ca_file}));
+    SB_TRY(auto session, RemoteSession::open(repository, tools.output, url.text,
+                                             {same_server ? request.sign_in : SignIn{},
+                                              request.insecure_skip_tls && same_server, tools.ca_file}));
     git_submodule_update_options options = GIT_SUBMODULE_UPDATE_OPTIONS_INIT;
     options.fetch_opts = session->fetch_options(url.scheme == Scheme::local ? 0 : request.depth);
     const int rc = git_submodule_update(submodule.get(), 1, &options);
@@ -53,8 +52,8 @@ Result<void> update_one(git_repository* repository, const std::string& name, con
 
 }  // namespace
 
-Result<void> update_submodules(git_repository* repository, const RepositoryUrl& parent, const Clone& request, Tools& tools,
-                               int level) {
+Result<void> update_submodules(git_repository* repository, const RepositoryUrl& parent, const Clone& request,
+                               Tools& tools, int level) {
   if (level >= kLevelsMax) return fail(Errc::invalid_argument, "submodules are nested too deeply");
   std::vector<std::string> names;
   GIT_CHECK(git_submodule_foreach(repository, collect_name, &names), "list submodules");

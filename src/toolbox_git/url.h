@@ -17,14 +17,16 @@ struct RepositoryUrl {
   std::string user;  // decoded; empty without one
 };
 
-// http://, https://, ssh://, git://, file:///absolute, /absolute, user@host:path, and host.name/path, which gets https://.
-// Errc::invalid_argument for any other scheme, relative paths, missing host, bad port, spaces and control characters.
+// http://, https://, ssh://, git://, file:///absolute, /absolute, user@host:path, and host.name/path, which gets
+// https://. Errc::invalid_argument for any other scheme, relative paths, missing host, bad port, spaces and control
+// characters.
 Result<RepositoryUrl> parse_repository_url(std::string_view text);
 
 // For people to read: the password is taken out, the user name stays. Anything that is no URL comes back unchanged.
 std::string without_password(std::string_view url);
 
-// Host of an http(s) URL that libgit2 made, with the port when it is written: "example.com:8443". Empty if there is none.
+// Host of an http(s) URL that libgit2 made, with the port when it is written: "example.com:8443". Empty if there is
+// none.
 std::string host_and_port(std::string_view url);
 
 }  // namespace sebring::toolbox_git

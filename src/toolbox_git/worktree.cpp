@@ -52,10 +52,11 @@ Result<void> checkout(git_repository* repository, const git_object* target, cons
   options.notify_flags = GIT_CHECKOUT_NOTIFY_CONFLICT;
   options.notify_cb = on_conflict;
   options.notify_payload = &watch;
-  const int rc = target ? git_checkout_tree(repository, target, &options)
-                        : git_checkout_index(repository, nullptr, &options);
+  const int rc =
+      target ? git_checkout_tree(repository, target, &options) : git_checkout_index(repository, nullptr, &options);
   if (rc == GIT_ECONFLICT && !watch.conflicts.empty())
-    return fail(Errc::conflict, std::string(doing) + ": local changes would be overwritten: " + list_some(watch.conflicts),
+    return fail(Errc::conflict,
+                std::string(doing) + ": local changes would be overwritten: " + list_some(watch.conflicts),
                 kDirtyWorktree);
   GIT_CHECK(rc, doing);
   return {};

@@ -1,4 +1,5 @@
-// The proxy before a control plane of tables, driven by POST /fake with JSON. Prints its port, runs until stdin ends.
+// The proxy before a control plane of tables, driven by POST /fake with JSON. `proxy_fake [DIAL_SOCKET]`. Prints its
+// port, runs until stdin ends.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -9,6 +10,7 @@
 #include "net/server.h"
 #include "proxy/errors.h"
 #include "proxy/fake_access.h"
+#include "proxy/preview_proxy.h"
 #include "proxy/toolbox_proxy.h"
 
 namespace {
@@ -68,11 +70,20 @@ void change(FakeAccess& access, const bj::object& order) {
 
 class Rig {
  public:
-  explicit Rig(asio::io_context& io) : shared_(io.get_executor(), access_), toolbox_(shared_) {}
+  Rig(asio::io_context& io, std::string dial_socket)
+      : shared_(io.get_executor(), access_, TrustedProxies::parse({"127.0.0.2", "10.0.0.0/8"}).value()),
+        toolbox_(shared_),
+        dialer_(make_dialer(std::move(dial_socket))),
+        preview_(shared_, toolbox_, *dialer_, nullptr,
+                 {.domain = "preview.test",
+                  .secret = std::string(32, 's'),
+                  .platform_url = "http://platform.test",
+                  .login_url = "http://platform.test/dashboard",
+                  .version = "test"}) {}
 
   asio::awaitable<void> handle(net::Exchange& exchange) {
     const std::string path = exchange.request().path;
-    if (path == "/fake") {
+    if (path == "/fake" && !preview_.wants(exchange.request())) {
       auto body = co_await exchange.read_all(1 << 20);
       const bj::object order = bj::parse(body.value_or("{}")).as_object();
       change(access_, order);
@@ -84,6 +95,10 @@ class Rig {
       answer["idle"] = shared_.pool.idle_connections();
       answer["live"] = shared_.live.size();
       co_await exchange.respond(net::Response::json(200, bj::serialize(answer)));
+    } else if (preview_.wants(exchange.request())) {
+      co_await preview_.handle(exchange, "http");
+    } else if (path == "/preview-login") {
+      co_await preview_.handle_login(exchange);
     } else {
       co_await toolbox_.handle(exchange, "http");
     }
@@ -93,13 +108,15 @@ class Rig {
   FakeAccess access_;
   Shared shared_;
   ToolboxProxy toolbox_;
+  std::unique_ptr<Dialer> dialer_;
+  PreviewProxy preview_;
 };
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   asio::io_context io(1);
-  Rig rig(io);
+  Rig rig(io, argc > 1 ? argv[1] : "");
   auto server = net::make_server(
       io.get_executor(), {}, [&](net::Exchange& exchange) { return rig.handle(exchange); },
       [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });

@@ -14,6 +14,12 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+def more_tools():
+    """Directories of SEBRING_TEST_PATH, with programs that a test would use if they were there: node, pylsp, ..."""
+    extra = os.environ.get("SEBRING_TEST_PATH")
+    return {"PATH": extra + ":" + os.environ["PATH"]} if extra else {}
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
@@ -40,7 +46,7 @@ class Toolbox:
         self.home = home
         self.log_dir = self.directory + "/logs"
         settings = {"sandboxId": "test", "version": "0.1.0", "user": "", "workDir": home, "logDir": self.log_dir,
-                    "env": {"HOME": home, **configuration.pop("env", {})}, **configuration}
+                    "env": {"HOME": home, **more_tools(), **configuration.pop("env", {})}, **configuration}
         with open(self.directory + "/configuration.json", "w") as file:
             json.dump(settings, file)
         binary = binary or os.environ.get("SEBRING_TOOLBOX", ROOT + "/build/sebring-toolbox")

@@ -90,6 +90,7 @@ Machine::Machine() {
   must(host_->pool().layers_grew());
   cleanup_ = must(runtime::Cleanup::start(*host_));
   slots_ = std::make_unique<runtime::SlotPool>(*host_, *cleanup_, runtime::SlotPoolConfig{.wanted = 4, .threads = 1});
+  slots_->start();
   wires_ = must(host_->open_wires());
 }
 

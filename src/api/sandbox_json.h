@@ -1,0 +1,17 @@
+#pragma once
+// Sandboxes as clients see them.
+#include <boost/json/fwd.hpp>
+#include <string>
+
+#include "control/config.h"
+#include "model/sandbox.h"
+
+namespace sebring::api {
+
+boost::json::object sandbox_json(const control::ControlConfig& config, const model::Sandbox& sandbox);
+// An item of the cursor list: the same without what only a single read gives.
+boost::json::object sandbox_item_json(const control::ControlConfig& config, const model::Sandbox& sandbox);
+
+std::string toolbox_url(const control::ControlConfig& config);
+
+}  // namespace sebring::api

@@ -1,0 +1,21 @@
+#pragma once
+// What people see instead of a preview: small pages of our own, without scripts or anything fetched.
+#include "net/http.h"
+
+namespace sebring::proxy {
+
+// Whether a person's browser asks for a page to show.
+bool wants_page(const net::RequestHead& request);
+// A browser at all, judging by its name.
+bool is_browser(const net::RequestHead& request);
+
+std::string escape_html(std::string_view text);
+
+// `title` and `text` are escaped here.
+net::Response message_page(int status, std::string_view title, std::string_view text);
+// The page of an error: what happened and what to do.
+net::Response error_page(const Error& error);
+// Asks before the first visit of a preview. `action`: where the form posts to, with its query.
+net::Response warning_page(std::string_view host, std::string_view action);
+
+}  // namespace sebring::proxy

@@ -1,0 +1,43 @@
+#pragma once
+// One preview as its visitor sees it, and what that means for the heads that pass. Pure functions.
+#include "net/http.h"
+#include "proxy/preview_host.h"
+
+namespace sebring::proxy {
+
+struct PreviewPlace {
+  PreviewName name;
+  std::string scheme;  // as the visitor sees it
+  std::string host;    // as the visitor sent it, with its port
+  std::string prefix;  // "" by host; "/preview/<label>/<port>" by path: then the platform's own origin is shared
+
+  std::string origin() const { return scheme + "://" + host; }
+  bool by_path() const { return !prefix.empty(); }
+  bool secure() const { return scheme == "https"; }
+  // What a cookie of ours is bound to.
+  std::string audience() const { return host + prefix; }
+  std::string cookie_name() const;
+  std::string cookie_path() const { return prefix.empty() ? "/" : prefix + "/"; }
+};
+
+// Ports of the platform's own services in a sandbox. They need a credential even in a public one.
+bool is_protected_port(std::uint16_t port);
+constexpr std::uint16_t kToolboxPort = 2280;
+constexpr std::uint16_t kTerminalPort = 22222;
+
+// The request as the sandbox's server gets it: addressed to localhost:<port>, without our headers, cookies and query
+// key. Its target is set from `path` and the request's query. A page's own Origin on an upgrade becomes the server's,
+// since most servers compare it with Host.
+void to_server(net::RequestHead& head, const PreviewPlace& place, std::string path, bool remove_authorization);
+
+// The answer as the visitor gets it: redirects to localhost come back to the preview, cookies stay on this host,
+// nothing may speak for the platform. By path also: no rights of the platform's origin.
+void to_visitor(net::ResponseHead& answer, const PreviewPlace& place);
+
+// Value of one Set-Cookie as it may pass; nullopt: not at all.
+std::optional<std::string> confine_cookie(std::string_view value, const PreviewPlace& place);
+
+// A local path to go to, as a query names it: starts with one '/', nothing a browser reads as another host.
+bool is_local_path(std::string_view path);
+
+}  // namespace sebring::proxy

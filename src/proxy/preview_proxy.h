@@ -1,0 +1,73 @@
+#pragma once
+// Previews: whatever listens on a port of a sandbox, at a host name or path of its own.
+#include <memory>
+#include <unordered_map>
+
+#include "net/exchange.h"
+#include "proxy/cookie.h"
+#include "proxy/dial.h"
+#include "proxy/preview_place.h"
+#include "proxy/toolbox_proxy.h"
+
+namespace sebring::proxy {
+
+struct PreviewOptions {
+  std::string domain = "preview.localhost";  // without port
+  std::string secret;                        // 32 bytes or more that survive restarts; signs cookies
+  // "http://localhost:3000": where a visitor's login is known. Empty: private previews answer 401 to browsers too.
+  std::string platform_url;
+  // Where to send a visitor who is not logged in at all, with `?redirect=<url>` added. Empty: 401.
+  std::string login_url;
+  bool path_mode = true;
+  // A person's browser sees the warning page first, for sandboxes that want it.
+  bool warning = true;
+  std::string version;
+};
+
+// The terminal's page and socket on port 22222; the request is authorised already.
+class TerminalService {
+ public:
+  virtual ~TerminalService() = default;
+  virtual asio::awaitable<Result<void>> serve(net::Exchange& exchange, Sandbox sandbox, Grant grant,
+                                              std::string path) = 0;
+};
+
+class PreviewProxy {
+ public:
+  PreviewProxy(Shared& shared, ToolboxProxy& toolbox, Dialer& dialer, TerminalService* terminal,
+               PreviewOptions options);
+
+  // Whether the request is for a preview: by its Host, or by path. Then it must go to handle(), whatever else it asks.
+  bool wants(const net::RequestHead& request) const;
+  // Answers in every case. `scheme`: of the listener it came in by.
+  asio::awaitable<void> handle(net::Exchange& exchange, std::string scheme);
+
+  // `GET /preview-login?host=..&path=..` on the platform's own host: a logged-in visitor comes back to the preview with
+  // a ticket, another goes to the login page. The control plane mounts it.
+  asio::awaitable<void> handle_login(net::Exchange& exchange);
+
+ private:
+  struct Visit;
+  asio::awaitable<Result<void>> serve(net::Exchange& exchange, Visit& visit);
+  asio::awaitable<Result<void>> admit(net::Exchange& exchange, Visit& visit);
+  asio::awaitable<Result<void>> admit_by_token(net::Exchange& exchange, Visit& visit);
+  asio::awaitable<Result<void>> forward_visit(net::Exchange& exchange, Visit& visit);
+  asio::awaitable<bool> answer_own_paths(net::Exchange& exchange, Visit& visit);
+  asio::awaitable<void> redeem_ticket(net::Exchange& exchange, Visit& visit);
+  asio::awaitable<void> refuse(net::Exchange& exchange, Visit& visit, Error error);
+  void remember_visitor(Visit& visit);
+  bool needs_warning(const net::RequestHead& request, const Visit& visit) const;
+  Visit make_visit(const net::RequestHead& request, const std::string& peer, std::string scheme) const;
+  bool use_ticket(const std::string& ticket);
+
+  Shared& shared_;
+  ToolboxProxy& toolbox_;
+  Dialer& dialer_;
+  TerminalService* terminal_;
+  PreviewOptions options_;
+  PassSigner cookies_;
+  PassSigner tickets_;
+  std::unordered_map<std::string, WallMs> used_tickets_;  // until they would have expired anyway
+};
+
+}  // namespace sebring::proxy

@@ -1,0 +1,153 @@
+// After a start: what runs still is adopted, what was running and is not is stopped, what nobody knows is destroyed.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdio>
+#include <set>
+
+#include "base/text.h"
+#include "os/file.h"
+#include "os/link.h"
+#include "runner/sandbox_state.h"
+
+namespace sebring::runner {
+namespace {
+
+bool answers(const std::string& socket) {
+  UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (!connection || socket.size() >= sizeof address.sun_path) return false;
+  socket.copy(address.sun_path, socket.size());
+  return ::connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+}
+
+std::optional<runtime::Index> index_of(std::string_view text) {
+  auto number = parse_integer(text);
+  if (!number || *number < runtime::kIndexMin || *number > runtime::kIndexMax) return std::nullopt;
+  return static_cast<runtime::Index>(*number);
+}
+
+void kill_quietly(pid_t pid) {
+  if (auto pidfd = os::open_pidfd(pid)) (void)os::signal_pidfd(pidfd->get(), SIGKILL);
+}
+
+}  // namespace
+
+// Recorded pid -> pidfd -> the same start time (read after the pidfd was opened, so what is compared is what is held) ->
+// its cgroup -> its socket answers.
+bool Sandboxes::adopt(Record record) {
+  auto& host = parts_.host;
+  if (record.boot_id != host.boot_id() || record.pid <= 0) return false;
+  auto pidfd = os::open_pidfd(record.pid);
+  if (!pidfd || os::start_time(record.pid) != record.start_time || os::wait_pidfd(pidfd->get(), 0)) return false;
+  std::string group = runtime::name_of(record.index);
+  auto groups = os::read_at(AT_FDCWD, "/proc/" + std::to_string(record.pid) + "/cgroup", 16384);
+  std::string ours = "/sebring-" + host.config().instance + "/";
+  if (!groups || groups->find(ours) == std::string::npos || !answers(host.socket_path(record.index))) return false;
+  if (!host.leases().adopt(record.index)) return false;
+  auto sandbox = std::make_shared<Sandbox>(parts_.executor);
+  runtime::Container container;
+  container.index = record.index;
+  container.pid = record.pid;
+  container.start_time = record.start_time;
+  container.pidfd = std::move(*pidfd);
+  container.socket = host.socket_path(record.index);
+  container.upper = record.disk;
+  container.network = record.network;
+  // Keeps the last close of its root out of the exit of PID 1.
+  if (auto root = os::open_at(AT_FDCWD, "/proc/" + std::to_string(record.pid) + "/root", O_PATH | O_DIRECTORY))
+    container.held.push_back(std::move(*root));
+  host.cpus().choose(record.index, record.limits.cpus);
+  sandbox->record = std::move(record);
+  sandbox->container.emplace(std::move(container));
+  sandboxes_[sandbox->record.id] = sandbox;
+  watch(sandbox);
+  return true;
+}
+
+Result<void> Sandboxes::recover(std::map<std::string, Record> records) {
+  std::vector<std::string> disks;
+  std::size_t adopted = 0, stopped = 0;
+  for (auto& [disk, record] : records) {
+    if (record.state == State::deleting || !parts_.host.pool().has_upper(disk)) {
+      // A delete that was interrupted, or a disk that was never made.
+      if (record.pid > 0 && record.boot_id == parts_.host.boot_id() && os::start_time(record.pid) == record.start_time)
+        kill_quietly(record.pid);
+      parts_.journal.append(gone_line(disk));
+      continue;
+    }
+    disks.push_back(disk);
+    bool was_running = record.state == State::running;
+    if (was_running && adopt(record)) {
+      ++adopted;
+      continue;
+    }
+    if (was_running) {
+      bool rebooted = record.boot_id != parts_.host.boot_id();
+      record.cause = Cause{.kind = rebooted ? "reboot" : "toolbox_died",
+                           .message = rebooted ? "The machine was restarted" : "The sandbox ended while its runner was away"};
+      record.state = State::stopped;
+      record.paused = false;
+      parts_.journal.append(record_line(record));
+      ++stopped;
+    }
+    auto sandbox = std::make_shared<Sandbox>(parts_.executor);
+    sandbox->record = record;
+    sandboxes_[record.id] = sandbox;
+  }
+  if (adopted + stopped > 0) std::fprintf(stderr, "runner: %zu sandboxes adopted, %zu found stopped\n", adopted, stopped);
+  destroy_strays(disks);
+  return {};
+}
+
+// Everything of this instance is named after an index: groups, sockets, files, rules, links. An index that shows up
+// anywhere and is not adopted is freed like any other: each step of that is fine with a missing thing.
+void Sandboxes::destroy_strays(const std::vector<std::string>& known_disks) {
+  auto& host = parts_.host;
+  std::set<runtime::Index> adopted, strays;
+  std::set<pid_t> living;
+  for (const auto& [id, sandbox] : sandboxes_) {
+    if (!sandbox->container) continue;
+    adopted.insert(sandbox->container->index);
+    living.insert(sandbox->container->pid);
+  }
+  auto see = [&](std::optional<runtime::Index> index) {
+    if (index && !adopted.contains(*index)) strays.insert(*index);
+  };
+  for (const auto& name : host.cgroups().list()) see(index_of(name));
+  for (const auto& name : host.own_files().list()) see(index_of(name));
+  if (auto sockets = os::list_dir_at(AT_FDCWD, host.config().run_dir + "/sb"))
+    for (const auto& name : *sockets)
+      if (name.ends_with(".sock")) see(index_of(std::string_view(name).substr(0, name.size() - 5)));
+  if (host.firewall())
+    for (auto index : host.firewall()->members()) see(index);
+  for (auto first : host.leases().chunks())
+    for (auto index = first; index < first + runtime::kChunk; ++index)
+      if (os::link_index(runtime::link_of(index)) != 0) see(index);
+
+  for (pid_t pid : host.cgroups().toolboxes())
+    if (!living.contains(pid)) kill_quietly(pid);
+  for (auto index : strays) {
+    if (auto processes = host.cgroups().processes(runtime::name_of(index)))
+      for (pid_t pid : *processes) kill_quietly(pid);
+    host.leases().adopt(index);
+    runtime::Leftover leftover;
+    leftover.index = index;
+    parts_.cleanup.dispose(std::move(leftover));
+  }
+  std::set<std::string> kept(known_disks.begin(), known_disks.end());
+  for (const auto& disk : host.pool().uppers()) {
+    if (kept.contains(disk)) continue;
+    runtime::Leftover leftover;
+    leftover.upper = disk;
+    parts_.cleanup.dispose(std::move(leftover));
+  }
+}
+
+}  // namespace sebring::runner

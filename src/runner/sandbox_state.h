@@ -1,0 +1,31 @@
+#pragma once
+// Inside of Sandboxes: one sandbox's state. Not for others.
+#include <boost/asio/posix/stream_descriptor.hpp>
+
+#include "os/pidfd.h"
+#include "runner/sandboxes.h"
+
+namespace sebring::runner {
+
+// One run of a container, from the moment it is known until its PID 1 has been reaped.
+struct Sandboxes::Life {
+  Life(asio::any_io_executor executor, int pidfd) : process(executor, pidfd), changed(executor) {}
+  asio::posix::stream_descriptor process;  // a duplicate of the pidfd
+  Signal changed;
+  bool ended = false;
+  std::optional<os::Ended> status;  // of a child of ours; adopted ones are reaped elsewhere
+};
+
+struct Sandboxes::Sandbox {
+  explicit Sandbox(asio::any_io_executor executor) : gate(std::make_shared<Gate>(executor)), unmounted(executor) {}
+  Record record;
+  std::optional<runtime::Container> container;
+  std::shared_ptr<Life> life;
+  std::shared_ptr<Gate> gate;
+  Signal unmounted;
+  int mounted = 0;  // roots on this disk that are not closed yet: one upper must not be mounted twice
+  bool end_expected = false;
+  bool removed = false;
+};
+
+}  // namespace sebring::runner
