@@ -28,10 +28,22 @@ struct SignalName {
   std::string_view name;
   int number;
 };
-constexpr std::array<SignalName, 17> kSignals{{{"HUP", SIGHUP},   {"INT", SIGINT},   {"QUIT", SIGQUIT}, {"ILL", SIGILL},
-                                               {"ABRT", SIGABRT}, {"FPE", SIGFPE},   {"KILL", SIGKILL}, {"SEGV", SIGSEGV},
-                                               {"PIPE", SIGPIPE}, {"ALRM", SIGALRM}, {"TERM", SIGTERM}, {"USR1", SIGUSR1},
-                                               {"USR2", SIGUSR2}, {"CONT", SIGCONT}, {"STOP", SIGSTOP}, {"TSTP", SIGTSTP},
+constexpr std::array<SignalName, 17> kSignals{{{"HUP", SIGHUP},
+                                               {"INT", SIGINT},
+                                               {"QUIT", SIGQUIT},
+                                               {"ILL", SIGILL},
+                                               {"ABRT", SIGABRT},
+                                               {"FPE", SIGFPE},
+                                               {"KILL", SIGKILL},
+                                               {"SEGV", SIGSEGV},
+                                               {"PIPE", SIGPIPE},
+                                               {"ALRM", SIGALRM},
+                                               {"TERM", SIGTERM},
+                                               {"USR1", SIGUSR1},
+                                               {"USR2", SIGUSR2},
+                                               {"CONT", SIGCONT},
+                                               {"STOP", SIGSTOP},
+                                               {"TSTP", SIGTSTP},
                                                {"WINCH", SIGWINCH}}};
 
 using Descriptor = asio::posix::stream_descriptor;
@@ -108,7 +120,7 @@ class Channel : public std::enable_shared_from_this<Channel> {
   std::unique_ptr<net::ByteStream> stream_;
   FrameReader frames_;
   std::shared_ptr<Process> process_;
-  Descriptor input_;         // with a terminal: a duplicate of output_
+  Descriptor input_;  // with a terminal: a duplicate of output_
   Descriptor output_;
   Descriptor error_output_;
   bool on_terminal_ = false;

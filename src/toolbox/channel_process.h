@@ -27,6 +27,7 @@ std::string_view signal_name(int number);
 
 // Serves until the process has ended and its output was sent, or the client has gone. Then its terminal or pipes are
 // closed and its group gets SIGHUP; what put itself into the background lives on, as after any logout.
-asio::awaitable<void> serve_channel(Context& context, std::unique_ptr<net::ByteStream> stream, std::string already_read);
+asio::awaitable<void> serve_channel(Context& context, std::unique_ptr<net::ByteStream> stream,
+                                    std::string already_read);
 
 }  // namespace sebring::toolbox

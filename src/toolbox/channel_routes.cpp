@@ -32,8 +32,8 @@ asio::awaitable<std::unique_ptr<net::ByteStream>> accept_upgrade(Exchange& excha
     co_return nullptr;
   }
   auto stream = exchange.take_stream(already_read);
-  const std::string head = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " +
-                           std::string(protocol) + "\r\n\r\n";
+  const std::string head =
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: " + std::string(protocol) + "\r\n\r\n";
   if (!co_await stream->write(asio::buffer(head))) co_return nullptr;
   co_return stream;
 }
@@ -161,15 +161,13 @@ asio::awaitable<void> process_route(Context& context, Exchange& exchange) {
 
 void add_channel_routes(net::Router& router, Context& context) {
   auto waiting = std::make_shared<Waiting>();
-  router.add("GET", "/process/channel", [&context](Exchange& exchange, const net::PathParameters&) {
-    return process_route(context, exchange);
-  });
+  router.add("GET", "/process/channel",
+             [&context](Exchange& exchange, const net::PathParameters&) { return process_route(context, exchange); });
   router.add("GET", "/port/listen", [&context, waiting](Exchange& exchange, const net::PathParameters&) {
     return listen_route(context, exchange, waiting);
   });
-  router.add("GET", "/port/accept", [waiting](Exchange& exchange, const net::PathParameters&) {
-    return accept_route(exchange, waiting);
-  });
+  router.add("GET", "/port/accept",
+             [waiting](Exchange& exchange, const net::PathParameters&) { return accept_route(exchange, waiting); });
 }
 
 }  // namespace sebring::toolbox

@@ -22,10 +22,10 @@ inline constexpr std::size_t kFrameBytesMax = 256 * 1024;
 
 enum class FrameType : char {
   // to the sandbox
-  run = 'R',     // JSON, first and once: {"command"?: text for the shell, "subsystem"?: "sftp",
-                 //   "pty"?: {"term","cols","rows"}, "env"?: {name: value}}; without command and subsystem a login shell
-  input = 'I',   // standard input
-  end = 'F',     // of standard input
+  run = 'R',    // JSON, first and once: {"command"?: text for the shell, "subsystem"?: "sftp",
+                //   "pty"?: {"term","cols","rows"}, "env"?: {name: value}}; without command and subsystem a login shell
+  input = 'I',  // standard input
+  end = 'F',    // of standard input
   window = 'W',  // "COLS ROWS"
   signal = 'S',  // name without SIG: "TERM"
   // from it

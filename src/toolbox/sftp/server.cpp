@@ -49,7 +49,15 @@ enum Type : std::uint8_t {
   kExtendedReply = 201,
 };
 
-enum Code : std::uint32_t { kOk = 0, kEof = 1, kNoSuchFile = 2, kDenied = 3, kFailure = 4, kBadMessage = 5, kUnsupported = 8 };
+enum Code : std::uint32_t {
+  kOk = 0,
+  kEof = 1,
+  kNoSuchFile = 2,
+  kDenied = 3,
+  kFailure = 4,
+  kBadMessage = 5,
+  kUnsupported = 8
+};
 
 void send_status(std::uint32_t id, Code code, std::string_view text, PacketWriter& writer) {
   writer.begin(kStatus);
@@ -69,7 +77,9 @@ void send_errno(std::uint32_t id, int number, PacketWriter& writer) {
   if (number == ENOSYS) code = kUnsupported;
   send_status(id, code, errno_text(number), writer);
 }
-void send_result(std::uint32_t id, int result, PacketWriter& writer) { send_errno(id, result == 0 ? 0 : errno, writer); }
+void send_result(std::uint32_t id, int result, PacketWriter& writer) {
+  send_errno(id, result == 0 ? 0 : errno, writer);
+}
 
 void send_attributes(std::uint32_t id, int result, const struct stat& status, PacketWriter& writer) {
   if (result != 0) return send_errno(id, errno, writer);
@@ -164,13 +174,12 @@ void send_file_system(std::uint32_t id, int result, const struct statvfs& status
   if (result != 0) return send_errno(id, errno, writer);
   writer.begin(kExtendedReply);
   writer.word(id);
-  for (std::uint64_t value : {std::uint64_t{status.f_bsize}, std::uint64_t{status.f_frsize},
-                              std::uint64_t{status.f_blocks}, std::uint64_t{status.f_bfree},
-                              std::uint64_t{status.f_bavail}, std::uint64_t{status.f_files},
-                              std::uint64_t{status.f_ffree}, std::uint64_t{status.f_favail},
-                              std::uint64_t{status.f_fsid}, std::uint64_t{(status.f_flag & ST_RDONLY ? 1U : 0U) |
-                                                                          (status.f_flag & ST_NOSUID ? 2U : 0U)},
-                              std::uint64_t{status.f_namemax}}) {
+  for (std::uint64_t value :
+       {std::uint64_t{status.f_bsize}, std::uint64_t{status.f_frsize}, std::uint64_t{status.f_blocks},
+        std::uint64_t{status.f_bfree}, std::uint64_t{status.f_bavail}, std::uint64_t{status.f_files},
+        std::uint64_t{status.f_ffree}, std::uint64_t{status.f_favail}, std::uint64_t{status.f_fsid},
+        std::uint64_t{(status.f_flag & ST_RDONLY ? 1U : 0U) | (status.f_flag & ST_NOSUID ? 2U : 0U)},
+        std::uint64_t{status.f_namemax}}) {
     writer.quad(value);
   }
   writer.end();
