@@ -34,7 +34,8 @@ Result<runner::RunnerConfig> runner_config(const RoleInput& input) {
   SB_TRY(SystemUser control, ensure_user(settings.control_user));
   out.control_gid = control.gid;
   SB_CHECK(os::make_dirs(out.objects_dir, 0750));
-  if (::chown(out.objects_dir.c_str(), 0, control.gid) != 0) return fail_errno(errno, "set the owner of " + out.objects_dir);
+  if (::chown(out.objects_dir.c_str(), 0, control.gid) != 0)
+    return fail_errno(errno, "set the owner of " + out.objects_dir);
   out.api_listen_fd = input.sockets[0].get();
   out.dial_listen_fd = input.sockets[1].get();
   return out;

@@ -11,10 +11,12 @@
 
 #include "bring_up.h"
 #include "cli/config_view.h"
+#include "cli/copy_command.h"
 #include "cli/doctor.h"
 #include "cli/exec_arguments.h"
 #include "cli/exec_command.h"
 #include "cli/key_commands.h"
+#include "cli/logs_command.h"
 #include "cli/quickstart.h"
 #include "cli/reach_commands.h"
 #include "cli/sandbox_commands.h"
@@ -104,6 +106,7 @@ class CommandLine {
     add_exec();
     add_snapshots();
     add_reach();
+    add_files();
     add_keys();
   }
 
@@ -354,6 +357,35 @@ class CommandLine {
         ->check(CLI::Range(1, 525'600));
   }
 
+  void add_files() {
+    CLI::App* copy = command("cp", "copy files and directories: cp FROM TO, one of them SANDBOX:PATH", [this] {
+      return with_api(flags_, [this](auto& api, auto& output) { return cli::copy_files(api, output, from_, to_); });
+    });
+    add_api(*copy, flags_);
+    copy->add_option("FROM", from_, "PATH, SANDBOX:PATH, or - for standard input")->required();
+    copy->add_option("TO", to_, "PATH, SANDBOX:PATH, or - for standard output")->required();
+
+    CLI::App* logs = command("logs", "what the entrypoint, or a session's command, wrote", [this] {
+      return with_api(flags_, [this](auto& api, auto& output) { return cli::print_logs(api, output, logs_); });
+    });
+    add_api(*logs, flags_);
+    logs->add_option("SANDBOX", logs_.box, "id or name")->required();
+    logs->add_flag("-f,--follow", logs_.follow, "go on until it ends");
+    auto* session = logs->add_option("--session", logs_.session, "session instead of the entrypoint's");
+    auto* which = logs->add_option("--command", logs_.command, "command of that session");
+    session->needs(which);
+    which->needs(session);
+
+    CLI::App* forward = command("port-forward", "make a port of a sandbox one of this machine", [this] {
+      return with_api(flags_, [this](auto& api, auto& output) { return cli::forward_port(api, output, forward_); });
+    });
+    add_api(*forward, flags_);
+    forward->add_option("SANDBOX", forward_.box, "id or name")->required();
+    forward->add_option("PORTS", forward_.ports, "LOCAL:REMOTE, or one port for both")->required();
+    forward->add_option("--expires", forward_.expires_minutes, "access ends after so many minutes")
+        ->check(CLI::Range(1, 525'600));
+  }
+
   // Runs `verb` with the administration socket of the server in question.
   template <class Verb>
   std::function<int()> with_admin(Verb verb) {
@@ -410,6 +442,9 @@ class CommandLine {
   cli::SnapshotListOptions snapshots_;
   cli::PreviewOptions preview_;
   cli::SshOptions ssh_;
+  cli::ForwardOptions forward_;
+  cli::LogsOptions logs_;
+  std::string from_, to_;
   cli::KeyCreateOptions key_;
 };
 

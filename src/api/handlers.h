@@ -48,7 +48,6 @@ SEBRING_HANDLER(set_network);
 SEBRING_HANDLER(set_public);
 SEBRING_HANDLER(touch_activity);
 SEBRING_HANDLER(get_toolbox_url);
-SEBRING_HANDLER(get_preview_url);
 SEBRING_HANDLER(get_signing_key);
 SEBRING_HANDLER(rotate_signing_key);
 
@@ -77,5 +76,11 @@ SEBRING_HANDLER(list_classes);
 
 // preview_routes.cpp
 SEBRING_HANDLER(has_preview_access);
+SEBRING_HANDLER(get_preview_url);
+SEBRING_HANDLER(get_signed_preview_url);
+SEBRING_HANDLER(expire_signed_preview_url);
+SEBRING_HANDLER(create_ssh_access);
+SEBRING_HANDLER(revoke_ssh_access);
+SEBRING_HANDLER(validate_ssh_access);
 
 }  // namespace sebring::api

@@ -1,6 +1,7 @@
 #include "api/request.h"
 
 #include <boost/json.hpp>
+#include <limits>
 
 #include "base/text.h"
 #include "json/json.h"
@@ -44,6 +45,10 @@ std::optional<std::int64_t> QueryReader::integer(std::string_view name, std::int
   if (value && *value > max) error(std::string(name) + " must not be greater than " + std::to_string(max));
   if (value && *value < min) error(std::string(name) + " must not be less than " + std::to_string(min));
   return value;
+}
+
+std::optional<std::int64_t> QueryReader::number(std::string_view name) {
+  return integer(name, std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max());
 }
 
 std::optional<bool> QueryReader::boolean(std::string_view name) {

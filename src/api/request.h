@@ -24,6 +24,8 @@ class QueryReader {
   explicit QueryReader(const net::Query& query) : query_(query) {}
   std::optional<std::string> text(std::string_view name);
   std::optional<std::int64_t> integer(std::string_view name, std::int64_t min, std::int64_t max);
+  // Any whole number; the caller knows its range.
+  std::optional<std::int64_t> number(std::string_view name);
   std::optional<bool> boolean(std::string_view name);
   std::optional<WallMs> date(std::string_view name);
   // One of `choices`.

@@ -78,17 +78,6 @@ SEBRING_HANDLER(get_toolbox_url) {
   co_return json_response(200, bj::object{{"url", toolbox_url(context.control.config)}});
 }
 
-SEBRING_HANDLER(get_preview_url) {
-  auto port = path_number(request, "port");
-  if (!port || *port < 1 || *port > 65535) co_return fail(Errc::invalid_argument, "Invalid port");
-  SB_CO_TRY(auto sandbox,
-            co_await control::get_sandbox(context.control, request.caller.organization_id, request.path["id"]));
-  const auto& config = context.control.config;
-  const std::string url =
-      config.preview_scheme + "://" + std::to_string(*port) + "-" + sandbox.id + "." + config.preview_domain;
-  co_return json_response(200, bj::object{{"sandboxId", sandbox.id}, {"url", url}, {"token", sandbox.auth_token}});
-}
-
 SEBRING_HANDLER(get_signing_key) {
   SB_CO_TRY(auto sandbox,
             co_await control::get_sandbox(context.control, request.caller.organization_id, request.path["id"]));

@@ -114,25 +114,4 @@ Result<bj::value> ApiClient::post(std::string path, const bj::value& body) {
 }
 Result<bj::value> ApiClient::erase(std::string path) { return call("DELETE", std::move(path), {}); }
 
-Result<bj::value> ApiClient::toolbox(std::string method, const bj::object& sandbox, std::string path,
-                                     const bj::value& body, std::chrono::milliseconds deadline) {
-  const std::string base = profile_.toolbox_url.empty() ? field(sandbox, "toolboxProxyUrl") : profile_.toolbox_url;
-  SB_TRY(Url url, parse_url(base));
-  std::string target = url.base_path + "/" + percent_encode(field(sandbox, "id")) + path;
-  auto ask = [&](Caller& caller) {
-    return caller.ask(std::move(method), std::move(target), headers(!body.is_null()), body_text(body), deadline);
-  };
-  Result<net::Response> response = fail(Errc::unavailable, "");
-  if (url.same_origin(url_)) {
-    response = ask(caller_);
-  } else {
-    SB_TRY(Caller caller, Caller::to_url(url));
-    response = ask(caller);
-  }
-  if (!response) return fail(std::move(response).error().while_doing("toolbox at " + url.text()));
-  auto value = read_answer(*response);
-  if (!value) return fail(explain(std::move(value).error(), url.text()));
-  return value;
-}
-
 }  // namespace sebring::cli

@@ -25,9 +25,10 @@ class ApiClient {
   Result<boost::json::value> post(std::string path, const boost::json::value& body = {});
   Result<boost::json::value> erase(std::string path);
 
-  // The same to the toolbox of a sandbox: `sandbox` as the API gave it. `deadline` bounds the whole call.
-  Result<boost::json::value> toolbox(std::string method, const boost::json::object& sandbox, std::string path,
-                                     const boost::json::value& body, std::chrono::milliseconds deadline);
+  // Authorization and what else every request of ours carries.
+  net::Headers headers(bool with_body) const;
+  // Says what to do about an error that the server's own message leaves open.
+  Error explain(Error error, const std::string& url) const;
 
   const Profile& profile() const { return profile_; }
 
@@ -35,8 +36,6 @@ class ApiClient {
   ApiClient(Profile profile, Url url, Caller caller)
       : profile_(std::move(profile)), url_(std::move(url)), caller_(std::move(caller)) {}
   Result<boost::json::value> call(std::string method, std::string path, const boost::json::value& body);
-  net::Headers headers(bool with_body) const;
-  Error explain(Error error, const std::string& url) const;
 
   Profile profile_;
   Url url_;

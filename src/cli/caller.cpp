@@ -12,8 +12,9 @@ namespace sebring::cli {
 namespace asio = net::asio;
 
 struct Caller::State {
-  State(net::Client::Connect connect, std::string host) : client(std::move(connect), 1), host(std::move(host)) {}
+  State(net::Client::Connect how, std::string host) : connect(how), client(std::move(how), 1), host(std::move(host)) {}
   asio::io_context io{1};
+  net::Client::Connect connect;
   net::Client client;
   std::string host;  // for the Host header
 };
@@ -46,10 +47,8 @@ asio::awaitable<Result<std::unique_ptr<net::ByteStream>>> connect_first(std::vec
   co_return last;
 }
 
-asio::awaitable<void> keep_answer(net::Client& client, std::string method, std::string target, net::Headers headers,
-                                  std::string body, std::chrono::milliseconds deadline,
-                                  std::optional<Result<net::Response>>& out) {
-  out = co_await client.ask(std::move(method), std::move(target), std::move(headers), std::move(body), deadline);
+asio::awaitable<void> keep_outcome(const Caller::Work& work, net::Client& client, std::optional<Result<void>>& out) {
+  out = co_await work(client);
 }
 
 }  // namespace
@@ -71,21 +70,30 @@ Caller Caller::to_unix(std::string socket_path) {
   return Caller(std::make_unique<State>(std::move(connect), "localhost"));
 }
 
+const std::string& Caller::host() const { return state_->host; }
+const net::Client::Connect& Caller::connect() const { return state_->connect; }
+
+Result<void> Caller::run(const Work& work) {
+  std::optional<Result<void>> outcome;
+  asio::co_spawn(state_->io, keep_outcome(work, state_->client, outcome), [](std::exception_ptr failure) {
+    if (failure) std::rethrow_exception(failure);
+  });
+  state_->io.restart();
+  while (!outcome && state_->io.run_one() > 0) {
+  }
+  if (!outcome) return fail(Errc::internal, "the event loop ended without an answer");
+  return *std::move(outcome);
+}
+
 Result<net::Response> Caller::ask(std::string method, std::string target, net::Headers headers, std::string body,
                                   std::chrono::milliseconds deadline) {
   headers.set("Host", state_->host);
-  std::optional<Result<net::Response>> answer;
-  asio::co_spawn(state_->io,
-                 keep_answer(state_->client, std::move(method), std::move(target), std::move(headers), std::move(body),
-                             deadline, answer),
-                 [](std::exception_ptr failure) {
-                   if (failure) std::rethrow_exception(failure);
-                 });
-  state_->io.restart();
-  while (!answer && state_->io.run_one() > 0) {
-  }
-  if (!answer) return fail(Errc::internal, "the event loop ended without an answer");
-  return *std::move(answer);
+  Result<net::Response> answer = fail(Errc::internal, "");
+  SB_CHECK(run([&](net::Client& client) -> asio::awaitable<Result<void>> {
+    answer = co_await client.ask(method, target, headers, body, deadline);
+    co_return Result<void>{};
+  }));
+  return answer;
 }
 
 }  // namespace sebring::cli

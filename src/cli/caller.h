@@ -1,6 +1,7 @@
 #pragma once
 // Blocking HTTP requests for programs that do one thing at a time: runs its own event loop until the answer is there.
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +23,12 @@ class Caller {
   // Errc::unavailable when nobody answers, Errc::timed_out.
   Result<net::Response> ask(std::string method, std::string target, net::Headers headers, std::string body,
                             std::chrono::milliseconds deadline);
+  // Runs `work` to its end: for bodies that stream. It must name host() in its requests.
+  using Work = std::function<net::asio::awaitable<Result<void>>(net::Client&)>;
+  Result<void> run(const Work& work);
+  const std::string& host() const;
+  // A connection of its own, for what is not HTTP afterwards.
+  const net::Client::Connect& connect() const;
 
  private:
   struct State;

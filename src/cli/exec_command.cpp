@@ -2,8 +2,8 @@
 
 #include <boost/json.hpp>
 
-#include "cli/sandbox_commands.h"
 #include "cli/shell_quote.h"
+#include "cli/toolbox_client.h"
 
 namespace sebring::cli {
 namespace bj = boost::json;
@@ -29,14 +29,10 @@ Result<bj::object> request_of(const ExecOptions& options) {
 
 Result<bj::value> execute(ApiClient& api, const ExecOptions& options) {
   SB_TRY(bj::object body, request_of(options));
-  SB_TRY(bj::value sandbox, api.get(sandbox_path(options.box)));
-  if (!sandbox.is_object()) return fail(Errc::bad_gateway, "the server answered no sandbox");
-  const std::string state = field(sandbox.get_object(), "state");
-  if (state != "started")
-    return fail(Errc::conflict, options.box + " is " + state + "; `sebring start " + options.box + "` first");
+  SB_TRY(ToolboxClient toolbox, ToolboxClient::open(api, options.box));
   std::chrono::milliseconds deadline = kLongest;
   if (options.timeout_s) deadline = std::chrono::seconds(*options.timeout_s) + std::chrono::seconds(15);
-  return api.toolbox("POST", sandbox.get_object(), "/process/execute", body, deadline);
+  return toolbox.call("POST", "/process/execute", body, deadline);
 }
 
 }  // namespace

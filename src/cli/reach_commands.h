@@ -2,6 +2,9 @@
 // Ways into a sandbox from outside.
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cli/api_client.h"
 #include "cli/output.h"
@@ -22,6 +25,18 @@ struct SshOptions {
 };
 // Makes an access token and becomes the `ssh` program. With --json prints the access instead.
 int open_ssh(ApiClient& api, const Output& output, const SshOptions& options);
+
+struct ForwardOptions {
+  std::string box;
+  std::string ports;  // "LOCAL:REMOTE" or "PORT" for both
+  std::int64_t expires_minutes = 60;
+};
+// A port of this machine's loopback becomes one of the sandbox's, through the SSH gateway, until the program is
+// stopped.
+int forward_port(ApiClient& api, const Output& output, const ForwardOptions& options);
+
+// "8080:3000" -> {8080, 3000}; "3000" -> {3000, 3000}. Errc::invalid_argument.
+Result<std::pair<std::uint16_t, std::uint16_t>> parse_forward(std::string_view text);
 
 // "ssh -p 2222 TOKEN@host" -> words. Errc::bad_gateway for anything that is not such a command: it comes from a server.
 Result<std::vector<std::string>> parse_ssh_command(std::string_view text);

@@ -15,4 +15,13 @@ TEST_CASE("parse_ssh_command takes only what the gateway prints") {
   }
 }
 
+TEST_CASE("parse_forward") {
+  CHECK(parse_forward("8080:3000") == std::pair<std::uint16_t, std::uint16_t>(8080, 3000));
+  CHECK(parse_forward("22") == std::pair<std::uint16_t, std::uint16_t>(22, 22));
+  for (std::string_view bad : {"", ":", "1:", ":1", "0", "65536", "1:2:3", "+1", "a:1", "127.0.0.1:1:2"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(parse_forward(bad));
+  }
+}
+
 }  // namespace sebring::cli

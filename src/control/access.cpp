@@ -1,31 +1,20 @@
 #include "control/access.h"
 
+#include "base/random.h"
 #include "base/text.h"
 #include "control/archive_job.h"
 #include "control/authenticate.h"
 #include "control/control.h"
+#include "control/sandbox_change.h"
 #include "control/sandbox_use_cases.h"
 
 namespace sebring::control {
 namespace {
 
+using model::AccessToken;
 using model::SandboxState;
 
-// The web terminal, the toolbox and the recordings give control of the sandbox: public or not, a credential is needed.
-bool is_guarded_port(std::uint16_t port) { return port == 22222 || port == 2280 || port == 33333; }
-
-std::unexpected<Error> missing() {
-  return fail(Errc::unauthorized,
-              "missing authentication: provide a preview access token (via header, query parameter, or cookie) or use "
-              "an API key or JWT");
-}
-
-std::unexpected<Error> failed() { return fail(Errc::unauthorized, "authentication failed: invalid credentials"); }
-
-std::unexpected<Error> not_running(SandboxState state) {
-  return fail(Errc::invalid_argument, "Sandbox is not started (state: " + std::string(model::to_text(state)) +
-                                          "). Please start the sandbox before using it.");
-}
+std::unexpected<Error> invalid_token() { return fail(Errc::unauthorized, "Invalid or expired token"); }
 
 // Whose state will soon be another one without anybody asking again.
 bool is_coming_up(SandboxState state) {
@@ -33,93 +22,151 @@ bool is_coming_up(SandboxState state) {
          state == SandboxState::resizing || state == SandboxState::forking || state == SandboxState::snapshotting;
 }
 
-// The sandbox whose token this is; any organization's.
-asio::awaitable<Result<std::optional<Sandbox>>> by_preview_token(Control& control, std::string id,
-                                                                 const std::string& token) {
-  if (token.empty()) co_return std::nullopt;
-  SB_CO_TRY(auto found, co_await control.store.sandboxes.find(to_lower(id)));
-  if (!found || found->state == SandboxState::destroyed || found->auth_token.empty()) co_return std::nullopt;
-  if (!constant_time_equal(found->auth_token, token)) co_return std::nullopt;
-  co_return found;
+Reach reach_of(const std::string& id, const LiveSandbox& live) {
+  const bool started = live.state == SandboxState::started;
+  return {.id = id,
+          .organization_id = live.organization_id,
+          .state = live.state,
+          .socket = started ? live.socket : "",
+          .is_public = live.is_public,
+          .wakes = live.state == SandboxState::paused && live.intervals.pause > 0};
 }
+
+// A link is bound to its port: the same text for another port is another token.
+std::string preview_hash(const std::string& token, std::uint16_t port) {
+  return sha256_hex(std::to_string(port) + "/" + token);
+}
+
+constexpr std::string_view kLinkAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
+constexpr std::string_view kSshAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 }  // namespace
 
-AccessControl::AccessControl(Control& control, Authenticator& authenticator)
-    : control_(control), authenticator_(authenticator) {}
-
-asio::awaitable<Result<ToolboxTarget>> AccessControl::authorize_toolbox(Credentials credentials, std::string sandbox) {
-  if (credentials.bearer.empty() && credentials.preview_token.empty() && credentials.cookie.empty()) {
-    co_return missing();
+// From memory: this stands before every request to a sandbox.
+asio::awaitable<Result<Reach>> AccessControl::find(std::string sandbox_id) {
+  auto* live = control_->live.find(sandbox_id);
+  if (live != nullptr && is_coming_up(live->state)) {
+    const std::string organization = live->organization_id;
+    SB_CO_CHECK(co_await wait_for_rest(*control_, organization, sandbox_id));
+    live = control_->live.find(sandbox_id);
   }
-  std::optional<Sandbox> row;
-  if (!credentials.bearer.empty()) {
-    auto caller = co_await authenticator_.authenticate(credentials.bearer);
-    if (!caller && caller.error().code() != Errc::unauthorized) co_return fail(caller.error());
-    if (caller) {
-      SB_CO_TRY(row, co_await control_.store.sandboxes.find(caller->organization_id, sandbox));
-      if (!row) co_return fail(Errc::not_found, "Sandbox with ID or name " + sandbox + " not found");
-    }
-  }
-  if (!row) {
-    SB_CO_TRY(row, co_await by_preview_token(control_, sandbox, credentials.preview_token));
-  }
-  if (!row && !credentials.cookie.empty() && equals_ignore_case(credentials.cookie, sandbox)) {
-    SB_CO_TRY(row, co_await control_.store.sandboxes.find(to_lower(sandbox)));
-  }
-  if (!row) co_return failed();
-
-  if (row->visible() == SandboxState::paused && row->intervals.pause > 0) {
-    // It was paused because nobody used it; somebody does.
-    SB_CO_TRY(row, co_await start_sandbox(control_, row->organization_id, row->id));
-  } else if (is_coming_up(row->visible())) {
-    SB_CO_TRY(row, co_await wait_for_rest(control_, row->organization_id, row->id));
-  }
-  if (row->visible() != SandboxState::started) co_return not_running(row->visible());
-  auto* live = control_.live.find(row->id);
-  if (live == nullptr || live->socket.empty()) {
-    co_return fail(Errc::unavailable, "The sandbox's runner does not answer. Please try again later.");
-  }
-  co_return ToolboxTarget{row->id, row->organization_id, live->socket};
+  if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
+  co_return reach_of(sandbox_id, *live);
 }
 
-asio::awaitable<Result<PreviewTarget>> AccessControl::authorize_preview(Credentials credentials, std::string label,
-                                                                        std::uint16_t port) {
-  SB_CO_TRY(auto row, co_await control_.store.sandboxes.find(to_lower(label)));
-  const bool there = row && row->state != SandboxState::destroyed;
-  if (there && row->is_public && !is_guarded_port(port)) {
-    co_return PreviewTarget{row->id, row->organization_id, port, false, true};
+asio::awaitable<Result<Reach>> AccessControl::wake(std::string sandbox_id) {
+  auto* live = control_->live.find(sandbox_id);
+  if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
+  if (!reach_of(sandbox_id, *live).wakes) {
+    co_return fail(Errc::conflict, "Sandbox is not started (state: " + std::string(model::to_text(live->state)) + ")");
   }
-  if (there && !credentials.bearer.empty()) {
-    auto caller = co_await authenticator_.authenticate(credentials.bearer);
-    if (caller && caller->organization_id == row->organization_id) {
-      co_return PreviewTarget{row->id, row->organization_id, port, false, row->is_public};
-    }
-  }
-  if (there && !credentials.preview_token.empty() && constant_time_equal(row->auth_token, credentials.preview_token)) {
-    co_return PreviewTarget{row->id, row->organization_id, port, false, row->is_public};
-  }
-  if (there && equals_ignore_case(credentials.cookie, row->id)) {
-    co_return PreviewTarget{row->id, row->organization_id, port, false, row->is_public};
-  }
-  // A host name that is no sandbox answers as one that is not the visitor's.
-  if (credentials.bearer.empty() && credentials.preview_token.empty() && credentials.cookie.empty()) {
-    co_return missing();
-  }
-  co_return failed();
+  const std::string organization = live->organization_id;
+  SB_CO_CHECK(co_await start_sandbox(*control_, organization, sandbox_id));
+  co_return co_await find(sandbox_id);
+}
+
+asio::awaitable<Result<std::string>> AccessControl::authorize_key(std::string sandbox_id, std::string token) {
+  SB_CO_TRY(auto caller, co_await authenticator_->authenticate(token));
+  auto* live = control_->live.find(sandbox_id);
+  if (live == nullptr || live->organization_id != caller.organization_id) co_return fail(sandbox_not_found(sandbox_id));
+  co_return caller.key_hash;
+}
+
+asio::awaitable<Result<void>> AccessControl::recheck_key(std::string sandbox_id, std::string hash) {
+  SB_CO_TRY(auto caller, co_await authenticator_->authenticate_hash(hash));
+  auto* live = control_->live.find(sandbox_id);
+  if (live == nullptr || live->organization_id != caller.organization_id) co_return invalid_token();
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<std::string>> AccessControl::authorize_run_token(std::string sandbox_id, std::string token) {
+  std::string hash = sha256_hex(token);
+  SB_CO_CHECK(co_await recheck_run_token(sandbox_id, hash));
+  co_return hash;
+}
+
+asio::awaitable<Result<void>> AccessControl::recheck_run_token(std::string sandbox_id, std::string hash) {
+  SB_CO_TRY(auto row, co_await control_->store.sandboxes.find(sandbox_id));
+  if (!row || row->state == SandboxState::destroyed || row->auth_token.empty()) co_return invalid_token();
+  if (!constant_time_equal(sha256_hex(row->auth_token), hash)) co_return invalid_token();
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<TokenUse>> AccessControl::use(AccessToken::Kind kind, std::string hash) {
+  SB_CO_TRY(auto found, co_await control_->store.access_tokens.find(kind, hash));
+  if (!found || found->expires_at <= control_->clock.wall_ms()) co_return invalid_token();
+  if (control_->live.find(found->sandbox_id) == nullptr) co_return invalid_token();
+  co_return TokenUse{found->sandbox_id, hash, found->expires_at};
+}
+
+asio::awaitable<Result<TokenUse>> AccessControl::use_preview_link(std::string token, std::uint16_t port) {
+  co_return co_await use(AccessToken::Kind::preview, preview_hash(token, port));
+}
+
+asio::awaitable<Result<TokenUse>> AccessControl::use_ssh_token(std::string token) {
+  co_return co_await use(AccessToken::Kind::ssh, sha256_hex(token));
+}
+
+asio::awaitable<Result<void>> AccessControl::recheck_token(AccessToken::Kind kind, std::string sandbox_id,
+                                                           std::string hash) {
+  SB_CO_TRY(auto found, co_await use(kind, hash));
+  if (found.sandbox_id != sandbox_id) co_return invalid_token();
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<NewToken>> AccessControl::make_preview_link(std::string sandbox_id, std::uint16_t port,
+                                                                   std::int64_t seconds) {
+  NewToken made;
+  made.text = random_text(16, kLinkAlphabet);
+  const WallMs now = control_->clock.wall_ms();
+  made.token = {random_uuid(), AccessToken::Kind::preview, preview_hash(made.text, port), sandbox_id, port, now,
+                now + seconds * 1000};
+  SB_CO_CHECK(co_await control_->store.access_tokens.insert(made.token, false));
+  co_return made;
+}
+
+asio::awaitable<Result<NewToken>> AccessControl::make_ssh_token(std::string sandbox_id, std::int64_t minutes) {
+  NewToken made;
+  made.text = random_text(32, kSshAlphabet);
+  const WallMs now = control_->clock.wall_ms();
+  made.token = {random_uuid(), AccessToken::Kind::ssh, sha256_hex(made.text), sandbox_id, 0, now,
+                now + minutes * model::kMinuteMs};
+  SB_CO_CHECK(co_await control_->store.access_tokens.insert(made.token, true));
+  co_return made;
+}
+
+asio::awaitable<Result<void>> AccessControl::end_preview_link(std::string sandbox_id, std::string token,
+                                                              std::uint16_t port) {
+  SB_CO_TRY(auto removed, co_await control_->store.access_tokens.remove(AccessToken::Kind::preview, sandbox_id,
+                                                                       preview_hash(token, port)));
+  if (removed == 0) co_return fail(Errc::not_found, "Invalid or expired token");
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> AccessControl::end_ssh_tokens(std::string sandbox_id, std::string token) {
+  std::optional<std::string> hash;
+  if (!token.empty()) hash = sha256_hex(token);
+  SB_CO_CHECK(co_await control_->store.access_tokens.remove(AccessToken::Kind::ssh, sandbox_id, hash));
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<std::string>> AccessControl::signing_key(std::string sandbox_id) {
+  SB_CO_TRY(auto row, co_await control_->store.sandboxes.find(sandbox_id));
+  if (!row || row->state == SandboxState::destroyed) co_return fail(sandbox_not_found(sandbox_id));
+  co_return row->signing_key;
 }
 
 void AccessControl::touch_activity(const std::string& sandbox_id) {
-  auto* live = control_.live.find(sandbox_id);
+  auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) return;
-  live->active = control_.service.now();
-  live->active_at = control_.clock.wall_ms();
+  live->active = control_->service.now();
+  live->active_at = control_->clock.wall_ms();
   live->activity_unsaved = true;
   live->warned = false;
 }
 
 ActivityHold AccessControl::hold_activity(const std::string& sandbox_id) {
-  auto* live = control_.live.find(sandbox_id);
+  auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) return {};
   touch_activity(sandbox_id);
   ++*live->holds;

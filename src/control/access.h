@@ -1,11 +1,14 @@
 #pragma once
-// Who may reach a sandbox, and where it is: what the proxy and the SSH gateway ask.
+// Who may reach a sandbox from outside the API, by which credential, and where it is: what the proxy and the SSH gateway
+// need to know (api/proxy_access.h speaks to them). Nothing is remembered of an earlier answer: revoking a key or a token
+// acts on the next call.
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "base/result.h"
+#include "model/access_token.h"
 #include "model/sandbox.h"
 
 namespace sebring::control {
@@ -14,25 +17,27 @@ namespace asio = boost::asio;
 struct Control;
 class Authenticator;
 
-// What a request carried; empty where it carried nothing. A present but wrong credential falls through to the next.
-struct Credentials {
-  std::string bearer;         // of Authorization: Bearer
-  std::string preview_token;  // X-Daytona-Preview-Token, or query DAYTONA_SANDBOX_AUTH_KEY
-  std::string cookie;         // value of the preview cookie, already checked for its signature: the sandbox's id
-};
-
-struct ToolboxTarget {
-  std::string sandbox_id;
+// A sandbox as somebody outside meets it.
+struct Reach {
+  std::string id;
   std::string organization_id;
-  std::string socket_path;  // Unix socket of the toolbox; valid until the sandbox stops
-};
-
-struct PreviewTarget {
-  std::string sandbox_id;
-  std::string organization_id;
-  std::uint16_t port = 0;
-  bool by_signed_link = false;
+  model::SandboxState state = model::SandboxState::unknown;
+  std::string socket;  // of its toolbox; empty unless it can be reached now
   bool is_public = false;
+  bool wakes = false;  // paused for idleness, to be resumed by use
+};
+
+// What a token of one sandbox lets in.
+struct TokenUse {
+  std::string sandbox_id;
+  std::string hash;  // names the token without being it
+  WallMs expires_at = 0;
+};
+
+// A new token; its plain text is given this once.
+struct NewToken {
+  std::string text;
+  model::AccessToken token;
 };
 
 // While one of these lives its sandbox counts as in use and is not stopped for idleness. Cheap; movable.
@@ -47,29 +52,51 @@ class ActivityHold {
 
 class AccessControl {
  public:
-  AccessControl(Control& control, Authenticator& authenticator);
+  // Before attach() it may be passed around, not asked.
+  AccessControl() = default;
+  AccessControl(Control& control, Authenticator& authenticator) { attach(control, authenticator); }
+  void attach(Control& control, Authenticator& authenticator) {
+    control_ = &control;
+    authenticator_ = &authenticator;
+  }
 
-  // For /toolbox/{sandbox}/...: `sandbox` is an id or a name. Errors carry the texts of the toolbox wire without their
-  // prefix: Errc::unauthorized ("authentication failed: ..." or "missing authentication: ..."), Errc::not_found for what
-  // is not there or not the caller's, Errc::invalid_argument when it does not run (with its state), Errc::unavailable
-  // when its runner does not answer. Waits, bounded, while it is starting; wakes one that was paused for idleness.
-  // The credential is checked at each call, nothing is remembered of an earlier one.
-  asio::awaitable<Result<ToolboxTarget>> authorize_toolbox(Credentials credentials, std::string sandbox);
+  // Errc::not_found for unknown and destroyed ones. Waits, bounded, while it is starting.
+  asio::awaitable<Result<Reach>> find(std::string sandbox_id);
+  // Resumes one that was paused for idleness. Errc::conflict for all others.
+  asio::awaitable<Result<Reach>> wake(std::string sandbox_id);
 
-  // For a preview host "<port>-<label>.<domain>": `label` is a sandbox's id or a signed token. Errc::unauthorized when a
-  // credential is needed and none fits. Ports 22222, 2280 and 33333 need one even of a public sandbox.
-  asio::awaitable<Result<PreviewTarget>> authorize_preview(Credentials credentials, std::string label,
-                                                           std::uint16_t port);
+  // The hash of the API key. Errc::unauthorized: no key; Errc::not_found: not a sandbox of its organization.
+  asio::awaitable<Result<std::string>> authorize_key(std::string sandbox_id, std::string token);
+  asio::awaitable<Result<void>> recheck_key(std::string sandbox_id, std::string hash);
+  // The token of the sandbox's present run; its hash. Errc::unauthorized when it is another.
+  asio::awaitable<Result<std::string>> authorize_run_token(std::string sandbox_id, std::string token);
+  asio::awaitable<Result<void>> recheck_run_token(std::string sandbox_id, std::string hash);
 
-  // Somebody used the sandbox now. Memory only, written behind; call at the start of each request unless the client
-  // sent X-Daytona-Skip-Last-Activity-Update.
+  // Signed links and SSH logins. Errc::unauthorized "Invalid or expired token".
+  asio::awaitable<Result<TokenUse>> use_preview_link(std::string token, std::uint16_t port);
+  asio::awaitable<Result<TokenUse>> use_ssh_token(std::string token);
+  asio::awaitable<Result<void>> recheck_token(model::AccessToken::Kind kind, std::string sandbox_id, std::string hash);
+
+  // Made for a sandbox that the caller may use. A new SSH token ends the earlier ones.
+  asio::awaitable<Result<NewToken>> make_preview_link(std::string sandbox_id, std::uint16_t port,
+                                                      std::int64_t seconds);
+  asio::awaitable<Result<NewToken>> make_ssh_token(std::string sandbox_id, std::int64_t minutes);
+  // Errc::not_found when there is none of that text.
+  asio::awaitable<Result<void>> end_preview_link(std::string sandbox_id, std::string token, std::uint16_t port);
+  // All of the sandbox's when `token` is empty.
+  asio::awaitable<Result<void>> end_ssh_tokens(std::string sandbox_id, std::string token);
+
+  asio::awaitable<Result<std::string>> signing_key(std::string sandbox_id);
+
+  // Somebody used the sandbox now. Memory only, written behind.
   void touch_activity(const std::string& sandbox_id);
   // For as long as a request, WebSocket or SSH session lasts.
   ActivityHold hold_activity(const std::string& sandbox_id);
 
  private:
-  Control& control_;
-  Authenticator& authenticator_;
+  asio::awaitable<Result<TokenUse>> use(model::AccessToken::Kind kind, std::string hash);
+  Control* control_ = nullptr;
+  Authenticator* authenticator_ = nullptr;
 };
 
 }  // namespace sebring::control

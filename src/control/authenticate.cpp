@@ -31,7 +31,10 @@ std::string sha256_hex(std::string_view text) {
 
 asio::awaitable<Result<Caller>> Authenticator::authenticate(std::string token) {
   if (token.empty() || token.size() > kTokenBytesMax) co_return invalid();
-  const std::string hash = sha256_hex(token);
+  co_return co_await authenticate_hash(sha256_hex(token));
+}
+
+asio::awaitable<Result<Caller>> Authenticator::authenticate_hash(std::string hash) {
   auto known = known_.find(hash);
   if (known == known_.end()) {
     auto found = co_await control_.store.api_keys.find_by_hash(hash);
@@ -48,7 +51,7 @@ asio::awaitable<Result<Caller>> Authenticator::authenticate(std::string token) {
     key.last_used_at = now;
     control_.store.api_keys.touch_later(hash, now);
   }
-  co_return Caller{key.organization_id, key.user_id, key.name, key.permissions};
+  co_return Caller{key.organization_id, key.user_id, key.name, key.hash, key.permissions};
 }
 
 }  // namespace sebring::control

@@ -13,6 +13,7 @@ struct Caller {
   std::string organization_id;
   std::string user_id;
   std::string key_name;
+  std::string key_hash;  // names the key without being it
   model::Permissions permissions;
 };
 
@@ -21,6 +22,8 @@ class Authenticator {
   explicit Authenticator(Control& control) : control_(control) {}
   // Errc::unauthorized "Invalid credentials" for everything that is no valid key, whatever the reason.
   asio::awaitable<Result<Caller>> authenticate(std::string token);
+  // The same for somebody who came in with it earlier.
+  asio::awaitable<Result<Caller>> authenticate_hash(std::string hash);
   // Forgets what was remembered of keys. To be called when any is deleted or changed.
   void forget() { known_.clear(); }
 

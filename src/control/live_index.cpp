@@ -24,6 +24,7 @@ void LiveIndex::put(const model::Sandbox& sandbox) {
   live.used = model::consumption(sandbox);
   account(live.organization_id, live.used, +1);
   live.state = sandbox.visible();
+  live.is_public = sandbox.is_public;
   live.intervals = sandbox.intervals;
   live.created = sandbox.created;
   live.since = sandbox.since;

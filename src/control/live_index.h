@@ -14,6 +14,7 @@ namespace sebring::control {
 struct LiveSandbox {
   std::string organization_id;
   model::SandboxState state = model::SandboxState::unknown;
+  bool is_public = false;
   model::Resources used;
   model::Intervals intervals;
   model::ServiceMs created = 0;

@@ -145,6 +145,8 @@ asio::awaitable<void> Reaper::flush() {
 asio::awaitable<void> Reaper::purge() {
   auto gone = co_await control_.store.sandboxes.purge_destroyed(control_.service.now() - kKeepDestroyedMs);
   if (!gone) log_warning("purge: " + gone.error().message());
+  auto tokens = co_await control_.store.access_tokens.purge(control_.clock.wall_ms());
+  if (!tokens) log_warning("purge: " + tokens.error().message());
 }
 
 asio::awaitable<void> Reaper::run() {

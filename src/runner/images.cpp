@@ -46,7 +46,7 @@ Images::Images(asio::any_io_executor executor, runtime::Host& host, runtime::Slo
 
 asio::awaitable<Result<bj::object>> Images::list() {
   auto layers = co_await importers_.run([&](runtime::Host::Wires&) { return image::LayerStore(host_.pool().layers()).list(); });
-  SB_CO_CHECK(std::move(layers));
+  if (!layers) co_return fail(std::move(layers).error());
   bj::array array;
   for (const auto& layer : *layers) array.push_back(layer_json(layer));
   co_return bj::object{{"images", std::move(array)}};

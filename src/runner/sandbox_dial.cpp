@@ -60,7 +60,7 @@ asio::awaitable<Result<UniqueFd>> Sandboxes::dial(std::string id, std::uint16_t 
     target.pidfd.reset(::fcntl(sandbox->container->pidfd.get(), F_DUPFD_CLOEXEC, 3));
     auto socket = co_await parts_.workers.run([&](runtime::Host::Wires&) { return runtime::socket_inside(target, family); });
     if (!socket && socket.error().os_errno() == EAFNOSUPPORT) continue;
-    SB_CO_CHECK(std::move(socket));
+    if (!socket) co_return fail(std::move(socket).error());
     int one = 1;
     ::setsockopt(socket->get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     error = connect_to_loopback(socket->get(), family, port);

@@ -128,6 +128,18 @@ CREATE TABLE sandbox_labels (
   PRIMARY KEY (organization_id, key, value, sandbox_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sandbox_labels_sandbox ON sandbox_labels (sandbox_id);
+
+CREATE TABLE access_tokens (
+  hash TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  id TEXT NOT NULL,
+  sandbox_id TEXT NOT NULL REFERENCES sandboxes(id) ON DELETE CASCADE,
+  port INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX access_tokens_sandbox ON access_tokens (sandbox_id);
+CREATE INDEX access_tokens_expiry ON access_tokens (expires_at);
 )sql";
 
 constexpr const char* kSteps[] = {kFirst};

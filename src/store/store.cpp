@@ -11,6 +11,7 @@ Store::Store(std::unique_ptr<db::Connection> reader, std::unique_ptr<db::Writer>
       api_keys(*reader, *writer),
       organizations(*reader, *writer),
       settings(*reader, *writer),
+      access_tokens(*reader, *writer),
       reader_(std::move(reader)),
       writer_(std::move(writer)) {}
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "db/writer.h"
+#include "store/access_token_store.h"
 #include "store/api_key_store.h"
 #include "store/organization_store.h"
 #include "store/sandbox_store.h"
@@ -22,6 +23,7 @@ class Store {
   ApiKeyStore api_keys;
   OrganizationStore organizations;
   SettingsStore settings;
+  AccessTokenStore access_tokens;
 
  private:
   Store(std::unique_ptr<db::Connection> reader, std::unique_ptr<db::Writer> writer);

@@ -41,7 +41,8 @@ def host_state():
     """What must be the same before and after: mounts, links, cgroups, network namespaces, loop devices, processes."""
     def run(*command):
         return subprocess.run(command, capture_output=True, text=True).stdout
-    mounts = [line.split()[4] for line in open("/proc/self/mountinfo") if "sebring" in line]
+    mountinfo = pathlib.Path("/proc/self/mountinfo").read_text().splitlines()
+    mounts = [line.split()[4] for line in mountinfo if "sebring" in line]
     links = re.findall(r"^\d+: (sb\d+)", run("ip", "-o", "link"), re.M)
     cgroups = [path for path in glob.glob("/sys/fs/cgroup/**/sebring*", recursive=True)]
     tables = re.findall(r"table inet (sebring\S*)", run("nft", "list", "tables"))

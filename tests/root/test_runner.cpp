@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "image/importer.h"
 #include "os/file.h"
 #include "runner/runner.h"
 
@@ -28,6 +29,7 @@ int listen_on(const std::string& path, int type) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "importer") return sebring::image::importer_main(argc, argv);
   if (argc < 4) return 2;
   std::string base = argv[1];
   sebring::runner::RunnerConfig config;

@@ -1,0 +1,59 @@
+#include "store/access_token_store.h"
+
+namespace sebring::store {
+namespace {
+
+using model::AccessToken;
+
+const char* to_text(AccessToken::Kind kind) { return kind == AccessToken::Kind::ssh ? "ssh" : "preview"; }
+
+}  // namespace
+
+asio::awaitable<Result<std::optional<AccessToken>>> AccessTokenStore::find(AccessToken::Kind kind, std::string hash) {
+  SB_CO_TRY(auto query, reader_->query("SELECT id, sandbox_id, port, created_at, expires_at FROM access_tokens "
+                                       "WHERE hash=? AND kind=?",
+                                       hash, to_text(kind)));
+  SB_CO_TRY(bool row, query.step());
+  if (!row) co_return std::nullopt;
+  co_return AccessToken{.id = query.text(0),
+                        .kind = kind,
+                        .hash = hash,
+                        .sandbox_id = query.text(1),
+                        .port = static_cast<std::uint16_t>(query.integer(2)),
+                        .created_at = query.integer(3),
+                        .expires_at = query.integer(4)};
+}
+
+asio::awaitable<Result<void>> AccessTokenStore::insert(AccessToken token, bool alone) {
+  co_return co_await writer_->write([t = std::move(token), alone](db::Connection& connection) -> Result<void> {
+    if (alone) {
+      SB_CHECK(connection.run("DELETE FROM access_tokens WHERE kind=? AND sandbox_id=?", to_text(t.kind), t.sandbox_id));
+    }
+    SB_CHECK(connection.run("INSERT INTO access_tokens (hash, kind, id, sandbox_id, port, created_at, expires_at) "
+                            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                            t.hash, to_text(t.kind), t.id, t.sandbox_id, static_cast<int>(t.port), t.created_at,
+                            t.expires_at));
+    return {};
+  });
+}
+
+asio::awaitable<Result<std::int64_t>> AccessTokenStore::remove(AccessToken::Kind kind, std::string sandbox_id,
+                                                               std::optional<std::string> hash) {
+  auto removed = std::make_shared<std::int64_t>(0);
+  SB_CO_CHECK(co_await writer_->write([kind, sandbox_id = std::move(sandbox_id), hash = std::move(hash),
+                                       removed](db::Connection& connection) -> Result<void> {
+    SB_TRY(*removed, connection.run("DELETE FROM access_tokens WHERE kind=? AND sandbox_id=? AND (? IS NULL OR hash=?)",
+                                    to_text(kind), sandbox_id, hash, hash));
+    return {};
+  }));
+  co_return *removed;
+}
+
+asio::awaitable<Result<void>> AccessTokenStore::purge(WallMs expired_before) {
+  co_return co_await writer_->write([expired_before](db::Connection& connection) -> Result<void> {
+    SB_CHECK(connection.run("DELETE FROM access_tokens WHERE expires_at<?", expired_before));
+    return {};
+  });
+}
+
+}  // namespace sebring::store
