@@ -1,5 +1,6 @@
 // sebring-toolbox: the daemon inside a sandbox. Without arguments it waits in a slot of the runner's pool. For tests:
 //   sebring-toolbox serve --listen PATH --configuration FILE [--git-helper FILE]
+//       [--user-cgroup FILE --memory-cgroup DIRECTORY]    (slot::Entered says what these are)
 // runs it as whoever started it, without namespaces; as root it switches to the configured user for commands.
 #include <fcntl.h>
 #include <malloc.h>
@@ -13,6 +14,7 @@
 
 #include "toolbox/files/worker.h"
 #include "toolbox/serve.h"
+#include "toolbox/sftp/server.h"
 #ifdef SEBRING_HAS_SLOT
 #include "slot/slot.h"
 #endif
@@ -38,6 +40,12 @@ Result<std::string> read_file(const std::string& path) {
   return text;
 }
 
+Result<UniqueFd> open_file(const std::string& path, int flags) {
+  UniqueFd file(::open(path.c_str(), flags | O_CLOEXEC));
+  if (!file) return sebring::fail_errno(errno, "open " + path);
+  return file;
+}
+
 Result<ServeOptions> parse_arguments(int argc, char** argv) {
   ServeOptions options;
   options.self_executable = open_self();
@@ -50,8 +58,11 @@ Result<ServeOptions> parse_arguments(int argc, char** argv) {
     } else if (name == "--configuration") {
       SB_TRY(options.configuration, read_file(value));
     } else if (name == "--git-helper") {
-      options.git_helper.reset(::open(value.c_str(), O_RDONLY | O_CLOEXEC));
-      if (!options.git_helper) return sebring::fail_errno(errno, "open " + value);
+      SB_TRY(options.git_helper, open_file(value, O_RDONLY));
+    } else if (name == "--user-cgroup") {
+      SB_TRY(options.user_cgroup, open_file(value, O_WRONLY));
+    } else if (name == "--memory-cgroup") {
+      SB_TRY(options.memory_cgroup, open_file(value, O_RDONLY | O_DIRECTORY));
     } else {
       return fail(Errc::invalid_argument, "unknown argument " + std::string(name));
     }
@@ -104,6 +115,7 @@ int main(int argc, char** argv) {
   if (argc == 2 && std::string_view(argv[1]) == "file-worker") {
     sebring::toolbox::files::run_file_worker(UniqueFd(0), UniqueFd(1));
   }
+  if (argc == 2 && std::string_view(argv[1]) == "sftp") sebring::toolbox::sftp::run_sftp(0, 1);
   // Threads come and go here; an arena for each would be most of the daemon's memory.
   ::mallopt(M_ARENA_MAX, 1);
   const auto result = run(argc, argv);

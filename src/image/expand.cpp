@@ -49,8 +49,14 @@ Expander::Expander(const ExpandLimits& limits)
       out_(std::make_unique_for_overwrite<char[]>(kBytes)) {}
 Expander::~Expander() = default;
 
+// At least a few bytes, so that the first ones tell what it is; 0 only at the end.
 Result<std::size_t> Expander::fill(ByteSource& source) {
-  SB_TRY(std::size_t n, source.read(in_.get(), kBytes));
+  std::size_t n = 0;
+  while (n < 16) {
+    SB_TRY(std::size_t more, source.read(in_.get() + n, kBytes - n));
+    if (more == 0) break;
+    n += more;
+  }
   in_total_ += n;
   if (in_total_ > limits_.input_bytes_max)
     return fail(Errc::too_large, "layer: larger than " + std::to_string(limits_.input_bytes_max) + " bytes");

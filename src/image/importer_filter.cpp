@@ -44,8 +44,11 @@ int fill(scmp_filter_ctx context, ImporterRole role) {
   if (int error = allow(context, kAlways)) return error;
   if (int error = allow_without_exec(context, SCMP_SYS(mmap))) return error;
   if (int error = allow_without_exec(context, SCMP_SYS(mprotect))) return error;
-  // What opendir asks of a descriptor.
-  if (int error = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1, SCMP_A1(SCMP_CMP_EQ, F_GETFL))) return error;
+  // What fdopendir does with a descriptor.
+  for (int command : {F_GETFL, F_SETFD})
+    if (int error = seccomp_rule_add(context, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                                     SCMP_A1(SCMP_CMP_EQ, static_cast<scmp_datum_t>(command))))
+      return error;
   if (role == ImporterRole::unpack) return allow(context, kUnpack);
   if (role == ImporterRole::pack) return allow(context, kPack);
   return 0;

@@ -40,7 +40,7 @@ struct TarEntry {
   std::uint64_t size = 0;       // as a program sees it, holes included
   bool sparse = false;          // then only `extents` are stored
   std::vector<Extent> extents;  // in order, apart, below size
-  std::vector<std::pair<std::string, std::string>> attributes;  // extended ones: full name, value
+  std::vector<std::pair<std::string, std::string>> attributes;  // extended ones: full name, value; sorted
   bool literal_name = false;  // our own archives: a name that begins with ".wh." and is no whiteout
   std::uint32_t text_acls = 0;  // access lists in a form that is not understood
 };

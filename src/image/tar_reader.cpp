@@ -231,6 +231,7 @@ Result<void> add_attributes(const std::map<std::string, std::string, std::less<>
       ++entry.text_acls;
     }
   }
+  std::sort(entry.attributes.begin(), entry.attributes.end());
   return {};
 }
 

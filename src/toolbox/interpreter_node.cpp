@@ -66,8 +66,12 @@ function stripTypes(code) {
   }
   const esbuild = loadTool('esbuild');
   if (esbuild) {
-    return esbuild.transformSync(code, { loader: 'ts', target: 'es2022', logLevel: 'silent',
-      tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } } }).code;
+    try {
+      return esbuild.transformSync(code, { loader: 'ts', target: 'es2022', logLevel: 'silent',
+        tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } } }).code;
+    } catch (error) {
+      throw new SyntaxError(error.errors ? error.errors.map((one) => one.text).join('; ') : String(error));
+    }
   }
   throw new Error('TypeScript needs Node.js 22.13 or newer, or the package typescript or esbuild');
 }

@@ -12,6 +12,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace sebring::toolbox {
@@ -26,6 +27,8 @@ constexpr std::size_t kPipeInputMax = 4096;
 // After the program's end its background children may still hold the pipe: what comes within this time belongs to the
 // answer (a `tee` in a process substitution is usually a few milliseconds late).
 constexpr std::chrono::milliseconds kQuietTime{200};
+// A server in the background that prints all the time is not waited for longer than this.
+constexpr std::chrono::milliseconds kLateOutputTime{1000};
 constexpr std::size_t kReadBytes = 32 * 1024;
 
 asio::awaitable<void> end_tree(std::shared_ptr<Process> process) { co_await process->kill_tree(); }
@@ -74,13 +77,16 @@ asio::awaitable<void> read_to_end(std::shared_ptr<Collector> collector) {
 // Until the program has ended and its pipe has been quiet for a while.
 asio::awaitable<void> quiet_after_end(std::shared_ptr<Process> process, std::shared_ptr<Collector> collector) {
   co_await process->wait();
+  // Any further wait would throw in a cancelled coroutine, and this one mostly loses against the end of the output.
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
+  const auto latest = asio::steady_timer::clock_type::now() + kLateOutputTime;
   std::size_t before = 0;
   do {
     before = collector->output.size();
     collector->quiet.expires_after(kQuietTime);
     auto [code] = co_await collector->quiet.async_wait(kToken);
     if (code) co_return;
-  } while (collector->output.size() != before);
+  } while (collector->output.size() != before && asio::steady_timer::clock_type::now() < latest);
 }
 
 // A background child that prints would be killed by SIGPIPE once nobody holds the other end.

@@ -11,8 +11,10 @@
 #include "base/text.h"
 #include "net/server.h"
 #include "toolbox/answer.h"
+#include "toolbox/as_user.h"
 #include "toolbox/configuration.h"
 #include "toolbox/context.h"
+#include "toolbox/error_body.h"
 #include "toolbox/identity.h"
 
 namespace sebring::toolbox {
@@ -57,6 +59,21 @@ std::string make_log_dir(const Configuration& configuration, const Identity& use
   return directory;
 }
 
+bool can_enter(const std::string& directory, const Identity& user) {
+  const AsUser as_user(user);
+  struct stat status {};
+  return ::stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+         ::faccessat(AT_FDCWD, directory.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
+// Images name directories that are not there, and users without a home; commands shall run all the same.
+std::string choose_work_dir(const Configuration& configuration, const Identity& user) {
+  for (const std::string& directory : {configuration.work_dir, user.home}) {
+    if (!directory.empty() && can_enter(directory, user)) return directory;
+  }
+  return "/";
+}
+
 void add_all_routes(net::Router& router, Context& context) {
 #ifdef SEBRING_TOOLBOX_info
   add_info_routes(router, context);
@@ -82,6 +99,9 @@ void add_all_routes(net::Router& router, Context& context) {
 #ifdef SEBRING_TOOLBOX_git
   add_git_routes(router, context);
 #endif
+#ifdef SEBRING_TOOLBOX_channel
+  add_channel_routes(router, context);
+#endif
 #ifdef SEBRING_TOOLBOX_proxy
   add_proxy_routes(router, context);
 #endif
@@ -105,19 +125,16 @@ net::asio::awaitable<void> dispatch(const net::Router& router, net::Exchange& ex
   } else if (match.bad_escape) {
     co_await answer_error(exchange, Error(Errc::invalid_argument, "bad escape in the path"));
   } else if (match.path_known) {
-    auto response = error_response(Error(Errc::invalid_argument, "method not allowed"), request);
-    response.status = 405;
-    co_await exchange.respond(std::move(response));
+    co_await exchange.respond(net::Response::json(
+        405, error_body({405, "METHOD_NOT_ALLOWED", "method not allowed: " + request.method}, request.method,
+                        request.path)));
   } else {
     co_await answer_error(exchange, Error(Errc::not_found, "no such endpoint: " + request.path));
   }
 }
 
 net::Response head_error(int status, std::string_view why) {
-  net::RequestHead unknown;
-  auto response = error_response(Error(Errc::invalid_argument, std::string(why)), unknown);
-  response.status = status;
-  return response;
+  return net::Response::json(status, error_body({status, "BAD_REQUEST", "bad request: " + std::string(why)}, "", ""));
 }
 
 }  // namespace
@@ -140,7 +157,7 @@ Result<void> serve(ServeOptions options) {
                   .spawner = *spawner,
                   .user = user,
                   .environment = make_environment(configuration, user),
-                  .work_dir = configuration.work_dir.empty() ? user.home : configuration.work_dir,
+                  .work_dir = choose_work_dir(configuration, user),
                   .sandbox_id = configuration.sandbox_id,
                   .version = configuration.version,
                   .log_dir = make_log_dir(configuration, user),

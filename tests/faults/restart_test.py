@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import unittest
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 from harness import Leftovers, Server  # noqa: E402
@@ -103,7 +104,7 @@ class RestartTest(unittest.TestCase):
         box = server.create()
         server.execute(box["id"], "echo kept > /home/daytona/kept; sync")
         self.kill_everything(server)
-        server.start()
+        server.start(boot_id=str(uuid.uuid4()))
         sandbox = server.request("GET", f"/api/sandbox/{box['id']}")[1]
         self.assertEqual(sandbox["state"], "stopped", sandbox)
         self.assertEqual(server.request("POST", f"/api/sandbox/{box['id']}/start")[0], 200)
@@ -122,7 +123,6 @@ class RestartTest(unittest.TestCase):
         server.process.wait()
         server.process.stdout.close()
         server.process = None
-        pathlib.Path(server.data / "boot-id-for-tests").write_text(str(time.time_ns()))
 
     def test_clean_stop_within_five_seconds(self):
         server = self.with_server()

@@ -319,8 +319,10 @@ class Toolbox:
 
 
 @contextlib.contextmanager
-def scratch():
-    directory = pathlib.Path(tempfile.mkdtemp(prefix="sebring-git-"))
+def scratch(parent=None):
+    if parent and not os.access(parent, os.W_OK):
+        parent = None
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="sebring-git-", dir=parent))
     try:
         yield directory
     finally:

@@ -1,17 +1,22 @@
-// The proxy before a control plane of tables, driven by POST /fake with JSON. `proxy_fake [DIAL_SOCKET]`. Prints its
-// port, runs until stdin ends.
+// The proxy before a control plane of tables, driven by POST /fake with JSON. `proxy_fake [DIAL_SOCKET
+// [SSH_KEY_DIRECTORY]]`. Prints its port and that of SSH, runs until stdin ends.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/json.hpp>
+#include <csignal>
 #include <cstdio>
+#include <thread>
 
 #include "net/server.h"
 #include "proxy/errors.h"
 #include "proxy/fake_access.h"
 #include "proxy/preview_proxy.h"
 #include "proxy/toolbox_proxy.h"
+#ifdef SEBRING_HAS_SSH
+#include "ssh/gateway.h"
+#endif
 
 namespace {
 using namespace sebring;
@@ -104,6 +109,9 @@ class Rig {
     }
   }
 
+  Shared& shared() { return shared_; }
+  Dialer& dialer() { return *dialer_; }
+
  private:
   FakeAccess access_;
   Shared shared_;
@@ -122,10 +130,32 @@ int main(int argc, char** argv) {
       [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
   auto port = server->listen_tcp("127.0.0.1", 0);
   if (!port) return std::fprintf(stderr, "%s\n", port.error().message().c_str()), 1;
-  std::printf("%u\n", *port);
+  unsigned ssh_port = 0;
+#ifdef SEBRING_HAS_SSH
+  std::unique_ptr<ssh::Gateway> gateway;
+  if (argc > 2) {
+    auto made = ssh::make_gateway(io.get_executor(), rig.shared(), rig.dialer(), {.key_directory = argv[2]});
+    if (!made) return std::fprintf(stderr, "%s\n", made.error().message().c_str()), 1;
+    gateway = std::move(*made);
+    auto listening = gateway->listen("127.0.0.1", 0);
+    if (!listening) return std::fprintf(stderr, "%s\n", listening.error().message().c_str()), 1;
+    ssh_port = *listening;
+  }
+#endif
+  std::signal(SIGPIPE, SIG_IGN);
+  std::printf("%u %u\n", *port, ssh_port);
   std::fflush(stdout);
   asio::posix::stream_descriptor input(io, ::dup(0));
   char byte;
-  input.async_read_some(asio::buffer(&byte, 1), [&](auto, auto) { io.stop(); });
+  std::thread stopper;
+  input.async_read_some(asio::buffer(&byte, 1), [&](auto, auto) {
+    stopper = std::thread([&] {
+#ifdef SEBRING_HAS_SSH
+      gateway.reset();
+#endif
+      io.stop();
+    });
+  });
   io.run();
+  stopper.join();
 }

@@ -4,6 +4,7 @@ Needs git (with http-backend), openssl and sshd on the machine; the toolbox itse
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -1039,6 +1040,79 @@ class HelperTest(unittest.TestCase):
                 code, out, _ = self.run_helper('{"operation":"status","fields":{"path":"%s"}}' % (root / "r"), **environment)
                 self.assertEqual(code, 0)
                 self.assertTrue(out.startswith('{"done":true}\n{"currentBranch"'), out)
+
+
+class MemoryTest(unittest.TestCase):
+    LIMIT_MB = 256  # half of the smallest sandbox
+
+    def peak_mb(self, job):
+        process = subprocess.Popen([BUILD / "sebring-toolbox-git"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   env={"HOME": "/nonexistent"})
+        with process.stdin, process.stdout:
+            process.stdin.write(json.dumps(job).encode())
+            process.stdin.close()
+            out = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        self.assertEqual(status, 0)
+        self.assertIn(b'{"done":true}\n', out)
+        return usage.ru_maxrss / 1024
+
+    def test_50000_files(self):
+        with scratch("/dev/shm") as root:  # 100,000 files on a busy disk take minutes
+            git("init", "-q", "--bare", "-b", "main", str(root / "r.git"))
+            importer = subprocess.Popen(["git", "-c", "safe.directory=*", "fast-import", "--quiet", "--depth=50"],
+                                        cwd=root / "r.git", stdin=subprocess.PIPE)
+            with importer.stdin as pipe:
+                pipe.write(b"commit refs/heads/main\ncommitter T <t@test> 1700000000 +0000\ndata 1\nm\n")
+                for i in range(50_000):
+                    body = (b"%d\n" % i) * 50 + os.urandom(500).hex().encode()
+                    pipe.write(b"M 100644 inline d%03d/f%05d\ndata %d\n%s\n" % (i // 200, i, len(body), body))
+            self.assertEqual(importer.wait(), 0)
+            with GitHttp(root) as http:
+                fields = {"url": f"{http.url}/r.git", "path": str(root / "out")}
+                self.assertLess(self.peak_mb({"operation": "clone", "fields": fields}), self.LIMIT_MB)
+            for i in range(0, 50_000, 2):
+                (root / f"out/d{i // 200:03}/f{i:05}").write_text("changed")
+                (root / f"out/new{i}").write_text("new")
+            path = {"path": str(root / "out")}
+            for job in ({"operation": "status", "fields": path}, {"operation": "add", "fields": {**path, "files": ["."]}},
+                        {"operation": "commit", "fields": {**path, "message": "m", **AUTHOR}},
+                        {"operation": "reset", "fields": {**path, "mode": "hard", "target": "HEAD~1"}}):
+                with self.subTest(job["operation"]):
+                    self.assertLess(self.peak_mb(job), self.LIMIT_MB)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("cc"), "SKIP: needs root and a C compiler")
+class ForeignRootTest(unittest.TestCase):
+    """The helper under the root of an image that tries to get its code into it."""
+
+    def test_no_code_of_the_image_is_loaded(self):
+        with scratch() as root, GitHttp(root / "served") as http:
+            (root / "served").mkdir()
+            make_repository(root / "served/r.git")
+            image = root / "image"
+            for directory in ("etc", "tmp", "lib/x86_64-linux-gnu", "usr/lib/ssl", "usr/lib/x86_64-linux-gnu/gconv"):
+                (image / directory).mkdir(parents=True)
+            (image / "etc/hosts").write_text("127.0.0.1 git.image.test\n")
+            (image / "etc/nsswitch.conf").write_text("hosts: evil files dns\npasswd: evil compat files\n")
+            (image / "usr/lib/ssl/openssl.cnf").write_text(
+                "openssl_conf = a\n[a]\nengines = b\nproviders = p\n[b]\nevil = c\n[c]\ndynamic_path = /lib/libnss_evil.so.2\n"
+                "init = 1\n[p]\nevil = q\n[q]\nmodule = /lib/libnss_evil.so.2\nactivate = 1\n")
+            (root / "evil.c").write_text(
+                "#include <fcntl.h>\n__attribute__((constructor)) static void run(void) { creat(\"/tmp/ran\", 0600); }\n")
+            subprocess.run(["cc", "-shared", "-fPIC", "-o", image / "lib/libnss_evil.so.2", root / "evil.c"], check=True)
+            shutil.copy(image / "lib/libnss_evil.so.2", image / "lib/x86_64-linux-gnu/")
+            shutil.copy(image / "lib/libnss_evil.so.2", image / "usr/lib/")
+            shutil.copy(BUILD / "sebring-toolbox-git", image / "helper")
+            for url, done in ((f"http://git.image.test:{http.port}/r.git", True), (f"https://git.image.test:{http.port}/r.git", False),
+                              (f"ssh://git@git.image.test:{http.port}/r.git", False), ("https://nothing.invalid/r.git", False)):
+                job = {"operation": "clone", "fields": {"url": url, "path": "/tmp/out"}}
+                result = subprocess.run([shutil.which("chroot"), image, "/helper"], input=json.dumps(job), capture_output=True, text=True,
+                                        env={"HOME": "/tmp"}, timeout=60)
+                self.assertEqual(result.returncode, 0, url)
+                self.assertEqual('{"done":true}' in result.stdout, done, result.stdout)
+                self.assertFalse((image / "tmp/ran").exists(), url)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "os/file.h"
 #include "os/link.h"
+#include "os/mount.h"
 #include "os/program.h"
 
 namespace sebring::test {
@@ -75,6 +76,8 @@ Machine::Machine() {
   directory_ = std::string(base ? base : "/var/tmp") + "/sebring-root-test";
   must(os::make_dirs(directory_ + "/run", 0755));
   must(os::make_dirs(directory_ + "/data/runner", 0755));
+  auto run = must(os::FileSystem::open("tmpfs"));
+  must(os::attach_mount(must(run.mount(0)).get(), AT_FDCWD, directory_ + "/run"));
   must(runtime::prepare_mounting_thread());
   runtime::HostConfig config;
   config.data_dir = directory_ + "/data";
@@ -94,7 +97,13 @@ Machine::Machine() {
   wires_ = must(host_->open_wires());
 }
 
+const runtime::Container& Machine::shared() {
+  if (!shared_) shared_.emplace(start(spec()));
+  return *shared_;
+}
+
 Machine::~Machine() {
+  if (shared_) destroy(std::move(*shared_));
   slots_.reset();
   cleanup_->wait_until_empty(20'000);
   cleanup_.reset();
@@ -103,6 +112,7 @@ Machine::~Machine() {
   host_->cgroups().remove_tree();
   host_->leases().give_back_unused();
   host_.reset();
+  (void)os::detach_mount(directory_ + "/run");
   (void)os::run_program({"rm", "-rf", "--one-file-system", directory_ + "/run", directory_ + "/data"});
 }
 
@@ -138,6 +148,13 @@ Output run(const runtime::Container& container, const std::string& command, int 
   return {std::atoi(answer->c_str() + end + 1), answer->substr(0, end)};
 }
 
+// Other instances on this machine have links of that kind too: ours are those of a chunk that we have leased.
+static bool ours(std::string_view number) {
+  auto index = parse_integer(number.substr(0, number.find_first_not_of("0123456789")));
+  auto owner = index ? os::read_at(AT_FDCWD, "/run/sebring/leases/" + std::to_string(*index / runtime::kChunk)) : Result<std::string>("");
+  return owner && owner->find("root-test") != std::string::npos;
+}
+
 std::vector<std::string> traces() {
   std::vector<std::string> found;
   auto add_lines = [&](const std::string& what, const std::string& text, std::string_view needle) {
@@ -147,13 +164,17 @@ std::vector<std::string> traces() {
   auto mounts = os::read_at(AT_FDCWD, "/proc/1/mountinfo", 4 << 20);
   add_lines("mount", mounts ? *mounts : "", "sebring-root-test");
   auto links = os::run_program_checked({"ip", "-o", "link"});
-  add_lines("link", links ? *links : "", ": sb");
+  for (auto line : split(links ? std::string_view(*links) : std::string_view(), '\n'))
+    if (auto at = line.find(": sb"); at != std::string_view::npos && ours(line.substr(at + 4))) found.push_back("link: " + std::string(line));
   auto rules = os::run_program_checked({"nft", "list", "tables"});
   add_lines("rules", rules ? *rules : "", "sebring_root_test");
   auto groups = os::run_program_checked({"find", "/sys/fs/cgroup", "-type", "d", "-name", "*sebring-root-test*"});
   add_lines("group", groups ? *groups : "", "sebring");
-  auto processes = os::run_program_checked({"ps", "-e", "-o", "comm="});
-  add_lines("process", processes ? *processes : "", "sebring-toolbox");
+  auto names = os::list_dir_at(AT_FDCWD, "/proc");
+  for (const auto& name : names ? *names : std::vector<std::string>{})
+    if (parse_integer(name))
+      if (auto groups_of = os::read_at(AT_FDCWD, "/proc/" + name + "/cgroup"); groups_of && groups_of->find("sebring-root-test") != std::string::npos)
+        found.push_back("process: " + name);
   return found;
 }
 

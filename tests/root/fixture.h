@@ -29,6 +29,8 @@ class Machine {
   runtime::Container start(const runtime::StartSpec& spec);
   void destroy(runtime::Container container, bool disk = true);
 
+  // One for all cases that change nothing in it.
+  const runtime::Container& shared();
   ~Machine();
 
  private:
@@ -38,6 +40,7 @@ class Machine {
   std::unique_ptr<runtime::Cleanup> cleanup_;
   std::unique_ptr<runtime::SlotPool> slots_;
   runtime::Host::Wires wires_;
+  std::optional<runtime::Container> shared_;
 };
 
 // Runs a shell command inside; uid -1: as the daemon itself (root inside, with its capabilities).
