@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 
 #include "image/seed.h"
 #include "os/file.h"
@@ -53,13 +54,24 @@ Result<void> Pool::set_first_files(std::vector<FirstFile> files) {
 Result<void> Pool::make_instance_seed() {
   std::lock_guard lock(seed_mutex_);
   SB_TRY(auto number, seeds_->best());
+  // Each snapshot is a commit, which a busy disk makes slow; most starts find what they would make.
+  std::string description = std::to_string(number) + "\n";
+  for (const auto& file : first_files_) description += file.path + "\n" + file.text;
+  auto existing = os::read_at(instance_.get(), "seed.made-of", 1 << 20);
+  if (existing && *existing == description && os::exists_at(instance_.get(), "seed/u")) {
+    SB_TRY(seed_, os::open_at(instance_.get(), "seed", O_RDONLY | O_DIRECTORY));
+    seed_number_ = number;
+    return {};
+  }
   SB_TRY(auto source, os::open_at(root(), Seeds::path(number), O_RDONLY | O_DIRECTORY));
   seed_.reset();
+  SB_CHECK(os::unlink_at(instance_.get(), "seed.made-of"));
   SB_CHECK(os::btrfs::destroy_subvolume(instance_.get(), "seed"));
   SB_CHECK(os::btrfs::snapshot(instance_.get(), "seed", {.source = source.get()}, quotas_));
   SB_TRY(seed_, os::open_at(instance_.get(), "seed", O_RDONLY | O_DIRECTORY));
   seed_number_ = number;
-  return write_first_files(seed_.get(), first_files_);
+  SB_CHECK(write_first_files(seed_.get(), first_files_));
+  return os::replace_file_at(instance_.get(), "seed.made-of", description, 0600, false);
 }
 
 Result<void> Pool::layers_grew() {
@@ -95,7 +107,8 @@ Result<void> Pool::create_upper(const std::string& name, std::uint64_t limit_byt
     SB_TRY(auto upper, os::open_at(uppers_.get(), name, O_RDONLY | O_DIRECTORY));
     return write_first_files(upper.get(), first_files_);
   }
-  std::lock_guard lock(seed_mutex_);
+  // Shared: snapshots made at the same time share a commit.
+  std::shared_lock lock(seed_mutex_);
   if (seed_number_ <= layers_top_)
     return fail(Errc::unavailable, "the pool still counts inode numbers up to those of its images (some seconds)");
   os::btrfs::SnapshotSpec spec{.source = seed_.get(), .limit_bytes = limit_bytes, .users_group = own_file_system_};

@@ -8,7 +8,7 @@
 //   i/<instance>/snap/<name>  read-only copies of disks
 #include <cstdint>
 #include <memory>
-#include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -122,7 +122,7 @@ class Pool {
   UniqueFd uppers_;
   UniqueFd snapshots_;
   std::vector<FirstFile> first_files_;
-  mutable std::mutex seed_mutex_;  // guards seed_ and seed_number_
+  mutable std::shared_mutex seed_mutex_;  // guards seed_ and seed_number_
   UniqueFd seed_;                  // this instance's, opened
   std::uint64_t seed_number_ = 0;
   std::uint64_t layers_top_ = 0;

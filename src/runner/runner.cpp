@@ -29,8 +29,9 @@ constexpr std::size_t kStarters = 8;  // they mostly wait for toolboxes and the 
 constexpr std::size_t kWorkers = 4;
 constexpr std::size_t kImporters = 2;
 constexpr std::size_t kRefillThreads = 2;
-constexpr std::chrono::milliseconds kServerGrace{500};
-constexpr int kCleanupMilliseconds = 2'500;
+constexpr std::chrono::milliseconds kServerGrace{300};
+// Whoever stops us loses patience after a few seconds; the next start finishes what is left.
+constexpr int kCleanupMilliseconds = 1'500;
 constexpr std::chrono::seconds kPoolCheck{5};
 
 void say(const std::string& text) { std::fprintf(stderr, "runner: %s\n", text.c_str()); }

@@ -29,7 +29,7 @@ struct Leftover {
 class Cleanup {
  public:
   static Result<std::unique_ptr<Cleanup>> start(Host& host);
-  ~Cleanup();  // finishes what can be finished within five seconds
+  ~Cleanup();  // does not wait: wait_until_empty() does
 
   // Kills the process if it still runs.
   void dispose(Leftover leftover);

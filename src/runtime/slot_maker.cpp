@@ -68,20 +68,15 @@ Result<Slot> SlotMaker::make_slot(std::string upper, const std::vector<std::stri
   Slot slot;
   SB_TRY(slot.index, host_.leases().take());
   slot.upper = std::move(upper);
-  auto built = build(slot, slot.upper, layers);
+  auto built = build(slot, layers);
   if (built) return slot;
   cleanup_.dispose(leftover_of(std::move(slot), true));
   return std::unexpected(std::move(built).error().while_doing("prepare a slot"));
 }
 
-Result<void> SlotMaker::build(Slot& slot, std::string& upper, const std::vector<std::string>& layers) {
+Result<void> SlotMaker::build(Slot& slot, const std::vector<std::string>& layers) {
   std::string name = name_of(slot.index);
   SB_CHECK(host_.cgroups().create(name));
-  if (upper.empty()) {
-    std::string fresh = Host::new_upper_name();
-    SB_CHECK(host_.pool().create_upper(fresh, host_.config().default_disk_bytes));
-    upper = fresh;
-  }
   SB_CHECK(listen(slot));
   // Rules before the link.
   if (wires_.netfilter) SB_CHECK(host_.firewall()->add(*wires_.netfilter, slot.index));
@@ -91,7 +86,7 @@ Result<void> SlotMaker::build(Slot& slot, std::string& upper, const std::vector<
   SB_TRY(slot.user_cgroup, host_.cgroups().users_join_descriptor(name));
   SB_TRY(slot.memory_directory, host_.cgroups().memory_directory(name));
   if (layers.empty()) return {};
-  SB_TRY(slot.root, make_root(slot.view, {layers, host_.pool().upper_path(upper)}, host_.abilities(), slot.index));
+  SB_TRY(slot.root, make_root(slot.view, {layers, host_.pool().upper_path(slot.upper)}, host_.abilities(), slot.index));
   slot.layers = layers;
   return {};
 }
