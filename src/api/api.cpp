@@ -81,6 +81,7 @@ asio::awaitable<Result<control::Caller>> authorize(ApiContext& context, const Ro
 
 Api::Api(ApiContext& context)
     : context_(context),
+      events_(context),
       document_(openapi_document(context.control.config.version, context.control.config.public_url)) {
   for (const RouteEntry& route : routes()) {
     SB_ASSERT(!route.permission.empty() && is_known_permission(route.permission));
@@ -113,6 +114,7 @@ asio::awaitable<Result<net::Response>> Api::run(net::Exchange& exchange) {
 }
 
 asio::awaitable<void> Api::serve(net::Exchange& exchange) {
+  if (SocketIo::wants(exchange.request().path)) co_return co_await events_.handle(exchange);
   auto answer = co_await run(exchange);
   net::Response response = answer ? std::move(*answer)
                                   : error_response(answer.error(), exchange.request().target,

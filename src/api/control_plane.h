@@ -23,8 +23,10 @@ class ControlPlane {
   // Ends background work and writes what is unwritten. Sandboxes go on running.
   asio::awaitable<void> stop();
 
+  // Valid from the beginning, to be asked after start().
+  control::AccessControl& access() { return access_; }
+  // After start().
   control::Control& control();
-  control::AccessControl& access();
   control::Authenticator& authenticator();
 
  private:
@@ -33,6 +35,7 @@ class ControlPlane {
   std::unique_ptr<control::ControlConfig> config_;
   std::unique_ptr<control::RunnerClient> runner_;
   const Clock& clock_;
+  control::AccessControl access_;
   std::unique_ptr<Parts> parts_;
 };
 

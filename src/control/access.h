@@ -52,7 +52,13 @@ class ActivityHold {
 
 class AccessControl {
  public:
-  AccessControl(Control& control, Authenticator& authenticator);
+  // Before attach() it may be passed around, not asked.
+  AccessControl() = default;
+  AccessControl(Control& control, Authenticator& authenticator) { attach(control, authenticator); }
+  void attach(Control& control, Authenticator& authenticator) {
+    control_ = &control;
+    authenticator_ = &authenticator;
+  }
 
   // Errc::not_found for unknown and destroyed ones. Waits, bounded, while it is starting.
   asio::awaitable<Result<Reach>> find(std::string sandbox_id);
@@ -89,8 +95,8 @@ class AccessControl {
 
  private:
   asio::awaitable<Result<TokenUse>> use(model::AccessToken::Kind kind, std::string hash);
-  Control& control_;
-  Authenticator& authenticator_;
+  Control* control_ = nullptr;
+  Authenticator* authenticator_ = nullptr;
 };
 
 }  // namespace sebring::control

@@ -57,6 +57,14 @@ class HttpRunnerClient final : public RunnerClient {
     return report("POST", "/v1/sandboxes/" + id + "/limits", write_limits(limits));
   }
 
+  asio::awaitable<Result<RunnerReport>> set_network(std::string id, bool block_all,
+                                                    std::vector<std::string> allow) override {
+    bj::array networks;
+    for (const std::string& network : allow) networks.emplace_back(network);
+    return report("POST", "/v1/sandboxes/" + id + "/network",
+                  json::serialize(bj::object{{"blockAll", block_all}, {"allow", std::move(networks)}}));
+  }
+
   asio::awaitable<Result<RunnerReport>> pause(std::string id) override {
     return report("POST", "/v1/sandboxes/" + id + "/pause", "{}");
   }
@@ -77,6 +85,11 @@ class HttpRunnerClient final : public RunnerClient {
     SnapshotMade made{reader.text("layer").value_or(""), reader.integer("bytes").value_or(0)};
     SB_CO_CHECK(reader.finish());
     co_return made;
+  }
+
+  asio::awaitable<Result<void>> remove_snapshot(std::string name) override {
+    SB_CO_TRY(auto answer, co_await call("DELETE", "/v1/snapshots/" + name, ""));
+    co_return Result<void>{};
   }
 
   asio::awaitable<Result<Archived>> archive(std::string id, std::string path) override {

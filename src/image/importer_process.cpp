@@ -24,6 +24,7 @@ namespace {
 constexpr const char* kOpaque = "trusted.overlay.opaque";
 constexpr int kStartMs = 30'000;  // a machine under full load has needed 2 s
 constexpr int kEndMs = 10'000;
+constexpr int kDeathMs = 1'000;  // between closing its socket and its end
 
 // What it says is made of an image's bytes, or by somebody who has taken it over.
 std::string clean(std::string_view text) {
@@ -82,6 +83,7 @@ Result<ImporterProcess> ImporterProcess::start(const ImporterProgram& program) {
   UniqueFd theirs(::fcntl(pair.second.get(), F_DUPFD_CLOEXEC, 10));
   if (!theirs) return fail_errno(errno, "duplicate a descriptor");
   pair.second.reset();
+  if (::fcntl(pair.first.get(), F_SETFL, O_NONBLOCK) < 0) return fail_errno(errno, "set up the importer's socket");
   SB_TRY(pid_t pid, spawn(program.path, theirs.get()));
   theirs.reset();
   auto pidfd = os::open_pidfd(pid);
@@ -144,7 +146,7 @@ bool ImporterProcess::handle_message() {
     return true;
   }
   answer(kind, message->fds);
-  return false;
+  return outcome_.has_value();
 }
 
 // Only for directories of the one mount it was given: anything else would be somebody's try to borrow our privilege.
@@ -160,7 +162,8 @@ void ImporterProcess::answer(ImporterMessage kind, const std::vector<UniqueFd>& 
       reply = ::fgetxattr(fds[0].get(), kOpaque, value, sizeof value) == 1 && value[0] == 'y' ? 1 : 0;
     }
   }
-  (void)os::send_message(socket_.get(), {&reply, 1});
+  // The socket does not wait: who asks and does not read the answers is up to no good.
+  if (!os::send_message(socket_.get(), {&reply, 1})) died();
 }
 
 void ImporterProcess::take_report(std::string_view message) {
@@ -183,11 +186,12 @@ void ImporterProcess::take_report(std::string_view message) {
 void ImporterProcess::died() {
   Outcome outcome;
   std::string how = "the importer ended without a report";
-  if (os::wait_pidfd(pidfd_.get(), kEndMs)) {
-    auto ended = os::reap_pidfd(pidfd_.get());
-    if (ended && ended->signal == SIGXCPU) how = "the importer has used up its processor time";
-    else if (ended && ended->signal) how = "the importer was ended by signal " + std::to_string(ended->signal);
-  }
+  bool by_itself = os::wait_pidfd(pidfd_.get(), kDeathMs);
+  if (!by_itself) (void)os::signal_pidfd(pidfd_.get(), SIGKILL);
+  os::wait_pidfd(pidfd_.get(), kEndMs);
+  auto ended = os::reap_pidfd(pidfd_.get());
+  if (by_itself && ended && ended->signal == SIGXCPU) how = "the importer has used up its processor time";
+  else if (by_itself && ended && ended->signal) how = "the importer was ended by signal " + std::to_string(ended->signal);
   outcome.result = fail(Errc::internal, how);
   outcome_ = std::move(outcome);
 }
