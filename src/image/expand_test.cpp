@@ -103,7 +103,9 @@ TEST_CASE("streams that are refused") {
       {"zstd and garbage", zs + "garbage"},
       {"zstd and a broken frame", zs + zs.substr(0, 9)},
       {"bzip2", "BZh91AY&SY"},
-      {"xz", "\xfd" "7zXZ\0"s},
+      {"xz",
+       "\xfd"
+       "7zXZ\0"s},
   };
   for (const auto& [name, input] : rows) {
     CAPTURE(name);

@@ -21,7 +21,7 @@ from harness import Leftovers, Server  # noqa: E402
 # What leaves a trace: files, mounts, cgroups, namespaces, links, processes, messages to others.
 CALLS = ("openat,mkdirat,mkdir,unlinkat,unlink,rename,renameat,renameat2,write,pwrite64,fsync,fdatasync,ioctl,mount,umount2,"
          "move_mount,fsmount,open_tree,mount_setattr,sendmsg,sendto,clone,clone3,vfork,execveat,kill,pidfd_send_signal,bind,listen")
-STEP_MAX = int(os.environ.get("SEBRING_FAULT_STEPS", "12"))  # system calls tried per operation and role; more: a longer run
+STEP_MAX = int(os.environ.get("SEBRING_FAULT_STEPS", "6"))  # system calls tried per operation and role; more: a longer run
 SETTLE_SECONDS = 60
 
 
