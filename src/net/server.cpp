@@ -145,10 +145,7 @@ class ServerImpl final : public Server {
   }
 
   Result<void> listen_fd(UniqueFd listening) override {
-<<<<<<< HEAD
-=======
     start_sweeping();
->>>>>>> proxy
     auto listener = std::make_shared<asio::posix::stream_descriptor>(state_->executor);
     boost::system::error_code code;
     listener->assign(listening.get(), code);
