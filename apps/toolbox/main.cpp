@@ -12,12 +12,10 @@
 #include <string>
 #include <string_view>
 
+#include "slot/slot.h"
 #include "toolbox/files/worker.h"
 #include "toolbox/serve.h"
 #include "toolbox/sftp/server.h"
-#ifdef SEBRING_HAS_SLOT
-#include "slot/slot.h"
-#endif
 
 namespace {
 
@@ -73,16 +71,7 @@ Result<ServeOptions> parse_arguments(int argc, char** argv) {
   return options;
 }
 
-#ifdef SEBRING_HAS_SLOT
-template <class Entered>
-UniqueFd take_git_helper(Entered& entered) {
-  if constexpr (requires { entered.git_helper; }) return std::move(entered.git_helper);
-  return {};
-}
-#endif
-
 Result<ServeOptions> take_slot() {
-#ifdef SEBRING_HAS_SLOT
   SB_TRY(sebring::slot::Entered entered, sebring::slot::wait_in_slot());
   ServeOptions options;
   options.listening = std::move(entered.listening);
@@ -91,11 +80,8 @@ Result<ServeOptions> take_slot() {
   options.memory_cgroup = std::move(entered.memory_cgroup);
   options.devpts = std::move(entered.devpts);
   options.self_executable = open_self();
-  options.git_helper = take_git_helper(entered);
+  options.git_helper = std::move(entered.git_helper);
   return options;
-#else
-  return fail(Errc::not_implemented, "built without slots");
-#endif
 }
 
 Result<void> run(int argc, char** argv) {

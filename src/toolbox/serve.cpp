@@ -75,36 +75,16 @@ std::string choose_work_dir(const Configuration& configuration, const Identity& 
 }
 
 void add_all_routes(net::Router& router, Context& context) {
-#ifdef SEBRING_TOOLBOX_info
   add_info_routes(router, context);
-#endif
-#ifdef SEBRING_TOOLBOX_execute
   add_execute_routes(router, context);
-#endif
-#ifdef SEBRING_TOOLBOX_file
   add_file_routes(router, context);
-#endif
-#ifdef SEBRING_TOOLBOX_session
   add_session_routes(router, context);
-#endif
-#ifdef SEBRING_TOOLBOX_pty
   add_pty_routes(router, context);
-#endif
-#ifdef SEBRING_TOOLBOX_interpreter
   add_interpreter_routes(router, context);
-#endif
-#ifdef SEBRING_TOOLBOX_lsp
   add_lsp_routes(router, context);
-#endif
-#ifdef SEBRING_TOOLBOX_git
   add_git_routes(router, context);
-#endif
-#ifdef SEBRING_TOOLBOX_channel
   add_channel_routes(router, context);
-#endif
-#ifdef SEBRING_TOOLBOX_proxy
   add_proxy_routes(router, context);
-#endif
 }
 
 net::asio::awaitable<void> dispatch(const net::Router& router, net::Exchange& exchange) {
