@@ -19,8 +19,8 @@ namespace sebring::toolbox {
 namespace {
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
-// More at once wait: each is a process of the user's, and two cores do not copy faster with more.
-constexpr std::size_t kWorkersMax = 16;
+// More at once wait. Enough that slow readers of large files do not keep a quick look at another from being answered.
+constexpr std::size_t kWorkersMax = 64;
 constexpr std::size_t kIdleMax = 4;
 // An agent's file operations come in bursts; a waiting worker costs 200 kB.
 constexpr std::chrono::seconds kIdleTime{10};
