@@ -77,6 +77,7 @@ def run(name, command, cwd=ROOT, env=None, timeout=1800):
 
 def stage_format():
     run("clang-format", ["clang-format-19", "--dry-run", "--Werror", *sources()])
+    run("compatibility tables", ["python3", ROOT / "scripts" / "compatibility.py", "--check"])
 
 
 def stage_unit():
