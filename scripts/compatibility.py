@@ -21,7 +21,7 @@ def toolbox_rows():
     for source in sorted((ROOT / "src/toolbox").rglob("*.cpp")):
         if source.stem.endswith("_test"):
             continue
-        for method, path in re.findall(r'\.add\(\s*"([A-Z*]+)",\s*"(/[^"]*)"', source.read_text()):
+        for method, path in re.findall(r'"(GET|POST|PUT|DELETE|PATCH|\*)",\s*"(/[^"]*)"', source.read_text()):
             seen.add((path, method))
     return [(method, path, True) for path, method in sorted(seen)]
 
