@@ -8,6 +8,7 @@ but the last two and what SEBRING_SKIP names (comma-separated). Output of a stag
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -136,7 +137,24 @@ STAGES = {"format": stage_format, "unit": stage_unit, "root": stage_root, "toolb
 ON_REQUEST = ("tidy", "vm")
 
 
+def drop_orphan_tables():
+    """Firewall tables of servers that were killed and never came back would judge the packets of those under test."""
+    live = set()
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            live.update(re.findall(rb"runner\0--instance\0([a-z0-9]+)", path.read_bytes()))
+        except OSError:
+            continue
+    if shutil.which("nft") is None:
+        return
+    listed = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout
+    for family, instance in re.findall(r"^table (\S+) sebring_([a-z0-9]+)$", listed, re.M):
+        if instance.encode() not in live:
+            subprocess.run(["nft", "delete", "table", family, f"sebring_{instance}"], check=False)
+
+
 def main():
+    drop_orphan_tables()
     skip = os.environ.get("SEBRING_SKIP", "").split(",")
     start = time.monotonic()
     for name in sys.argv[1:] or [stage for stage in STAGES if stage not in skip and stage not in ON_REQUEST]:
