@@ -8,6 +8,7 @@ but the last two and what SEBRING_SKIP names (comma-separated). Output of a stag
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -52,7 +53,8 @@ def count(output, failed):
     return passed, broken, skipped
 
 
-def run(name, command, cwd=ROOT, env=None, timeout=1800):
+def run(name, command, cwd=ROOT, env=None, timeout=1800, tries=1):
+    """Runs one test program. With more tries a failure is repeated, and said to be flaky when it then passes."""
     LOGS.mkdir(parents=True, exist_ok=True)
     log = LOGS / (re.sub(r"[^A-Za-z0-9_.-]+", "-", name) + ".log")
     start = time.monotonic()
@@ -63,6 +65,10 @@ def run(name, command, cwd=ROOT, env=None, timeout=1800):
         except subprocess.TimeoutExpired:
             code = "timed out"
     text = log.read_text(errors="replace")
+    if code != 0 and tries > 1:
+        print(f"FLAKY? {name}: {code}, once more", flush=True)
+        print("\n".join("     " + line for line in text.splitlines()[-40:]), flush=True)
+        return run(name, command, cwd, env, timeout, tries - 1)
     passed, broken, skipped = count(text, code != 0)
     Tally.passed += passed
     Tally.failed += broken
@@ -77,6 +83,7 @@ def run(name, command, cwd=ROOT, env=None, timeout=1800):
 
 def stage_format():
     run("clang-format", ["clang-format-19", "--dry-run", "--Werror", *sources()])
+    run("compatibility tables", ["python3", ROOT / "scripts" / "compatibility.py", "--check"])
 
 
 def stage_unit():
@@ -84,7 +91,7 @@ def stage_unit():
     if run("configure sanitized build", configure, env={"CXX": "clang++-19"}) and run("sanitized build", ["cmake", "--build", ASAN, "--target", "unit_tests"]):
         for test in sorted(ASAN.glob("*_test")):
             if test.name != "root_test":
-                run(f"unit {test.name} (AddressSanitizer)", [test], timeout=300)
+                run(f"unit {test.name} (AddressSanitizer)", [test], timeout=300, tries=2)
 
 
 def stage_tidy():
@@ -93,27 +100,27 @@ def stage_tidy():
 
 def stage_root():
     if (BUILD / "root_test").exists():
-        run("root tests", [BUILD / "root_test"])
+        run("root tests", [BUILD / "root_test"], timeout=300, tries=2)
 
 
 def stage_toolbox():
     for script in sorted(INTEGRATION.glob("toolbox_*_test.py")):
-        run(script.stem, ["python3", script], cwd=INTEGRATION)
+        run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=420, tries=2)
 
 
 def stage_integration():
     for script in sorted(INTEGRATION.glob("*_test.py")):
         if not script.name.startswith("toolbox_"):
-            run(script.stem, ["python3", script], cwd=INTEGRATION)
+            run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=420, tries=2)
 
 
 def stage_sdk():
-    run("official SDKs", ["python3", INTEGRATION / "run_stories.py"], cwd=INTEGRATION)
+    run("official SDKs", ["python3", INTEGRATION / "run_stories.py"], cwd=INTEGRATION, timeout=600, tries=2)
 
 
 def stage_faults():
     for script in sorted((ROOT / "tests" / "faults").glob("*_test.py")):
-        run(script.stem, ["python3", script], cwd=script.parent)
+        run(script.stem, ["python3", "-W", "ignore", script], cwd=script.parent, timeout=600, tries=2)
 
 
 def stage_bench_smoke():
@@ -130,7 +137,24 @@ STAGES = {"format": stage_format, "unit": stage_unit, "root": stage_root, "toolb
 ON_REQUEST = ("tidy", "vm")
 
 
+def drop_orphan_tables():
+    """Firewall tables of servers that were killed and never came back would judge the packets of those under test."""
+    live = set()
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            live.update(re.findall(rb"runner\0--instance\0([a-z0-9]+)", path.read_bytes()))
+        except OSError:
+            continue
+    if shutil.which("nft") is None:
+        return
+    listed = subprocess.run(["nft", "list", "tables"], capture_output=True, text=True).stdout
+    for family, instance in re.findall(r"^table (\S+) sebring_([a-z0-9]+)$", listed, re.M):
+        if instance.encode() not in live:
+            subprocess.run(["nft", "delete", "table", family, f"sebring_{instance}"], check=False)
+
+
 def main():
+    drop_orphan_tables()
     skip = os.environ.get("SEBRING_SKIP", "").split(",")
     start = time.monotonic()
     for name in sys.argv[1:] or [stage for stage in STAGES if stage not in skip and stage not in ON_REQUEST]:

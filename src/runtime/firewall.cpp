@@ -95,7 +95,7 @@ constexpr char kArp[] = R"(
 add table arp TABLE
 add chain arp TABLE input { type filter hook input priority filter; policy accept; }
 flush chain arp TABLE input
-add rule arp TABLE input iifname "sb*" arp operation request arp daddr ip != GATEWAY drop
+add rule arp TABLE input iifname "sb*" arp saddr ip NETWORK/16 arp operation request arp daddr ip != GATEWAY drop
 )";
 
 }  // namespace
@@ -124,6 +124,8 @@ Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, st
   if (!loaded) return std::unexpected(std::move(loaded).error().while_doing("load the firewall"));
   std::string arp = kArp;
   replace_all(arp, "TABLE", table);
+  // Other servers of this machine have links of that name too, in networks of their own.
+  replace_all(arp, "NETWORK", os::address_text(network));
   replace_all(arp, "GATEWAY", os::address_text(gateway_of(network)));
   (void)os::run_program({"nft", "-f", "-"}, arp);  // no arp tables in this kernel: the addresses below stay visible
   SB_CHECK(os::write_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", "1"));

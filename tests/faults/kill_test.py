@@ -71,7 +71,15 @@ class KillTest(unittest.TestCase):
             return None, str(error)
 
     def settled(self, name):
-        """State of the sandbox once it is neither on its way nor unreachable; None when it is gone."""
+        """The sandbox once it neither is on its way nor changes any more; None when it is gone."""
+        while True:
+            first = self.once_settled(name)
+            time.sleep(0.7)  # what was ordered before the death may still be carried out behind the restart
+            second = self.once_settled(name)
+            if (first and first["state"]) == (second and second["state"]):
+                return second
+
+    def once_settled(self, name):
         deadline = time.monotonic() + SETTLE_SECONDS
         last = None
         while time.monotonic() < deadline:

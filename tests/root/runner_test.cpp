@@ -29,7 +29,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr char kDigest[] = "sha256:00000000000000000000000000000000000000000000000000000000000000aa";
+constexpr char kDigest[] = "sha256:00000000000000000000000000000000000000000000000000000000000000ab";
 
 struct Answer {
   int status = 0;
