@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds and runs all tests; called by `./dev test [STAGE...]`. The last line is "N passed, N failed, N skipped".
 
-Stages: format unit tidy root toolbox integration sdk faults bench-smoke vm. Without arguments all but what
-SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and is shown when it fails.
+Stages: format unit root toolbox integration sdk faults bench-smoke, and on request tidy and vm. Without arguments all
+but the last two and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and is shown when it fails.
 """
 
 import os
@@ -77,6 +77,7 @@ def run(name, command, cwd=ROOT, env=None, timeout=1800):
 
 def stage_format():
     run("clang-format", ["clang-format-19", "--dry-run", "--Werror", *sources()])
+    run("compatibility tables", ["python3", ROOT / "scripts" / "compatibility.py", "--check"])
 
 
 def stage_unit():
@@ -127,12 +128,13 @@ def stage_vm():
 STAGES = {"format": stage_format, "unit": stage_unit, "root": stage_root, "toolbox": stage_toolbox,
           "integration": stage_integration, "sdk": stage_sdk, "faults": stage_faults, "bench-smoke": stage_bench_smoke,
           "tidy": stage_tidy, "vm": stage_vm}
+ON_REQUEST = ("tidy", "vm")
 
 
 def main():
     skip = os.environ.get("SEBRING_SKIP", "").split(",")
     start = time.monotonic()
-    for name in sys.argv[1:] or [stage for stage in STAGES if stage not in skip]:
+    for name in sys.argv[1:] or [stage for stage in STAGES if stage not in skip and stage not in ON_REQUEST]:
         print(f"== {name}", flush=True)
         STAGES[name]()
     print(f"{time.monotonic() - start:.0f} s in all" + (f"; failed: {', '.join(Tally.problems)}" if Tally.problems else ""))
