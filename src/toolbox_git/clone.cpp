@@ -26,9 +26,9 @@ class Target {
     const auto status = fs::symlink_status(path, code);
     if (fs::exists(status)) {
       if (!fs::is_directory(path, code)) return fail(Errc::conflict, "clone: " + path + " is not a directory");
-      const bool empty = fs::is_empty(path, code);
+      const bool is_empty = fs::is_empty(path, code);
       if (code) return fail_errno(code.value(), "clone into " + path);
-      if (!empty) return fail(Errc::conflict, "clone: " + path + " exists and is not empty");
+      if (!is_empty) return fail(Errc::conflict, "clone: " + path + " exists and is not empty");
       return Target(path, true);
     }
     if (code && code != std::errc::no_such_file_or_directory) return fail_errno(code.value(), "clone into " + path);
@@ -39,7 +39,8 @@ class Target {
   Target(Target&& other) noexcept : path_(std::exchange(other.path_, "")), existed_(other.existed_) {}
   Target(const Target&) = delete;
   ~Target() {
-    if (!path_.empty()) (void)remove_tree(path_, existed_);
+    if (path_.empty()) return;
+    [[maybe_unused]] const auto removed = remove_tree(path_, existed_);  // the reason why we are here is told instead
   }
   bool existed() const { return existed_; }
   void keep() { path_.clear(); }

@@ -2,10 +2,9 @@
 
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "base/text.h"
 #include "toolbox_git/configuration.h"
+#include "toolbox_git/environment.h"
 #include "toolbox_git/git_error.h"
 #include "toolbox_git/repository.h"
 
@@ -16,11 +15,9 @@ constexpr char kSystemFile[] = "/etc/gitconfig";
 
 // Where git writes the user's settings: ~/.gitconfig unless only the newer place exists.
 Result<std::string> user_file() {
-  const char* home = std::getenv("HOME");
-  if (!home || !*home) return fail(Errc::internal, "git configuration: there is no home directory");
-  const std::string classic = std::string(home) + "/.gitconfig";
-  const char* xdg = std::getenv("XDG_CONFIG_HOME");
-  const auto newer = (xdg && *xdg ? std::string(xdg) : std::string(home) + "/.config") + "/git/config";
+  if (home_directory().empty()) return fail(Errc::internal, "git configuration: there is no home directory");
+  const auto classic = home_directory() + "/.gitconfig";
+  const auto newer = xdg_directory() + "/config";
   if (::access(classic.c_str(), F_OK) != 0 && ::access(newer.c_str(), F_OK) == 0) return newer;
   return classic;
 }

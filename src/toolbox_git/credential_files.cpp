@@ -5,24 +5,19 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 
 #include "base/random.h"
 #include "base/unique_fd.h"
 #include "toolbox_git/config_file.h"
 #include "toolbox_git/configuration.h"
 #include "toolbox_git/credential_store.h"
+#include "toolbox_git/environment.h"
 #include "toolbox_git/git_error.h"
 
 namespace sebring::toolbox_git {
 namespace {
 
 constexpr std::size_t kFileBytesMax = 4 << 20;
-
-std::string home() {
-  const char* value = std::getenv("HOME");
-  return value ? value : "";
-}
 
 // "" when it does not exist or is larger than anybody's credentials.
 Result<std::string> read_file(const std::string& path) {
@@ -64,10 +59,9 @@ Result<void> replace_file(const std::string& path, std::string_view text) {
 }
 
 std::vector<std::string> files_of(const StoreHelper& helper) {
-  if (helper.file.starts_with("~/")) return {home() + helper.file.substr(1)};
+  if (helper.file.starts_with("~/")) return {home_directory() + helper.file.substr(1)};
   if (!helper.file.empty()) return {helper.file};
-  const char* xdg = std::getenv("XDG_CONFIG_HOME");
-  return {home() + "/.git-credentials", (xdg && *xdg ? std::string(xdg) : home() + "/.config") + "/git/credentials"};
+  return {home_directory() + "/.git-credentials", xdg_directory() + "/credentials"};
 }
 
 }  // namespace
@@ -90,8 +84,8 @@ std::optional<SignIn> stored_credential(git_repository* repository, std::string_
 }
 
 Result<void> store_credential(const StoreCredentials& request) {
-  if (home().empty()) return fail(Errc::internal, "store credentials: there is no home directory");
-  const auto path = home() + "/.git-credentials";
+  if (home_directory().empty()) return fail(Errc::internal, "store credentials: there is no home directory");
+  const auto path = home_directory() + "/.git-credentials";
   SB_TRY(const auto old, read_file(path));
   SB_CHECK(replace_file(path, with_credential(old, {request.protocol, request.host, request.sign_in.username,
                                                     request.sign_in.password})));

@@ -3,13 +3,12 @@
 #include <git2/sys/errors.h>
 #include <unistd.h>
 
-#include <cstdlib>
-
 #include "base/text.h"
 #include "toolbox_git/ca_bundle.h"
 #include "toolbox_git/cancellation.h"
 #include "toolbox_git/configuration.h"
 #include "toolbox_git/credential_files.h"
+#include "toolbox_git/environment.h"
 #include "toolbox_git/git_error.h"
 
 namespace sebring::toolbox_git {
@@ -19,15 +18,10 @@ constexpr std::size_t kRemoteTextMax = 2048;
 // A server may ask again (other methods, a stale nonce); a loop of questions is a refusal.
 constexpr int kAttemptsMax = 4;
 
-std::string home() {
-  const char* value = std::getenv("HOME");
-  return value ? value : "";
-}
-
 std::vector<std::string> readable_ssh_keys() {
   std::vector<std::string> keys;
   for (const char* name : {"id_rsa", "id_ecdsa", "id_ed25519"}) {  // tried from the end
-    auto path = home() + "/.ssh/" + name;
+    auto path = home_directory() + "/.ssh/" + name;
     if (::access(path.c_str(), R_OK) == 0) keys.push_back(std::move(path));
   }
   return keys;
@@ -113,7 +107,7 @@ Result<std::unique_ptr<RemoteSession>> RemoteSession::open(git_repository* repos
 Result<void> RemoteSession::read_configuration() {
   SB_TRY(auto config, configuration_of(repository_));
   for (const char* name : {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"})
-    if (const char* value = std::getenv(name)) policy_.allow_proxy(host_of(value));
+    if (const auto value = environment_variable(name); !value.empty()) policy_.allow_proxy(host_of(value));
   for (const auto& value : config_values_matching(config.get(), "^(http|remote)\\..*proxy$"))
     policy_.allow_proxy(host_of(value));
   if (url_.scheme != Scheme::https && url_.scheme != Scheme::http) return {};

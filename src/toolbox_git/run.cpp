@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 
+#include "toolbox_git/environment.h"
 #include "toolbox_git/git_error.h"
 #include "toolbox_git/operations.h"
 
@@ -37,9 +37,9 @@ Result<std::string> read_all(int fd) {
 Result<void> set_up_library() {
   // OpenSSL must not read the image's configuration (it names engines to load) nor its certificates before https needs
   // them: that costs 18 ms.
-  ::setenv("OPENSSL_CONF", "/dev/null", 1);
-  ::setenv("SSL_CERT_FILE", "/nonexistent", 1);
-  ::setenv("SSL_CERT_DIR", "/nonexistent", 1);
+  set_environment_variable("OPENSSL_CONF", "/dev/null");
+  set_environment_variable("SSL_CERT_FILE", "/nonexistent");
+  set_environment_variable("SSL_CERT_DIR", "/nonexistent");
   GIT_CHECK(git_libgit2_init(), "start libgit2");
   git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, kWindow);
   git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, kMappedMax);
@@ -48,8 +48,8 @@ Result<void> set_up_library() {
   git_libgit2_opts(GIT_OPT_SET_SERVER_TIMEOUT, kSilenceMs);
   git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, GIT_CONFIG_LEVEL_SYSTEM, "/etc");
   // A home that the user may not enter would make every operation fail.
-  const char* home = std::getenv("HOME");
-  if (!home || !*home || ::access(home, R_OK | X_OK) != 0) {
+  const auto home = home_directory();
+  if (home.empty() || ::access(home.c_str(), R_OK | X_OK) != 0) {
     git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, GIT_CONFIG_LEVEL_GLOBAL, "");
     git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, GIT_CONFIG_LEVEL_XDG, "");
   }
