@@ -115,9 +115,9 @@ SEBRING_HANDLER(fork_sandbox) {
   json::ObjectReader body(object);
   auto name = body.text("name");
   SB_CO_CHECK(body.finish());
-  SB_CO_TRY(auto child, co_await control::fork_sandbox(context.control, request.caller.organization_id,
-                                                       request.path["id"], std::move(name),
-                                                       request_key(request, object)));
+  SB_CO_TRY(auto child,
+            co_await control::fork_sandbox(context.control, request.caller.organization_id, request.path["id"],
+                                           std::move(name), request_key(request, object)));
   co_return json_response(200, sandbox_json(context.control.config, child));
 }
 

@@ -188,7 +188,8 @@ Error start_error(const Error& error) {
 
 Result<void> check_space(const Control& control) {
   if (!control.store.short_of_space()) return {};
-  return fail(Errc::unavailable, "The disk of the server is full. Delete sandboxes, or free space on it.", "retry_after");
+  return fail(Errc::unavailable, "The disk of the server is full. Delete sandboxes, or free space on it.",
+              "retry_after");
 }
 
 std::string new_auth_token() { return random_text(32, "abcdefghijklmnopqrstuvwxyz0123456789_-"); }
@@ -208,14 +209,14 @@ asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox 
 
   NameReservation name(control, sandbox.organization_id, sandbox.name);
   SB_CO_CHECK(co_await name.check());
-  SB_CO_CHECK(model::check_totals(sandbox.resources, control.live.used(sandbox.organization_id),
-                                  control.config.limits));
+  SB_CO_CHECK(
+      model::check_totals(sandbox.resources, control.live.used(sandbox.organization_id), control.config.limits));
   auto place = control.lines.try_enter(sandbox.id);
   SB_ASSERT(place.has_value());
   control.live.put(sandbox);
 
-  // The intention goes to the writer, which may hold it back some milliseconds, while the runner works. A runner that is
-  // done sooner shares its commit; a crash in between leaves a container without a row, which the inventory removes.
+  // The intention goes to the writer, which may hold it back some milliseconds, while the runner works. A runner that
+  // is done sooner shares its commit; a crash in between leaves a container without a row, which the inventory removes.
   auto inserted = control.store.sandboxes.insert_later(sandbox, db::Urgency::lazy, repeated.mark);
   sandbox.version = 1;
   if (control.events.heard()) control.events.publish({sandbox.organization_id, SandboxCreated{sandbox}});

@@ -18,7 +18,7 @@ asio::awaitable<bool> runs_command(std::string socket) {
   auto answer = co_await toolbox.ask("GET", "/process/session", {}, "", kAskMax, kAnswerBytesMax);
   if (!answer || answer->status != 200) co_return false;
   auto sessions = json::parse(answer->body);
-  co_return sessions && has_running_command(*sessions);
+  co_return sessions&& has_running_command(*sessions);
 }
 
 }  // namespace
@@ -59,7 +59,7 @@ asio::awaitable<bool> is_working(Control& control, std::string sandbox_id) {
   const std::int64_t passed_ms = control.service.now() - live->cpu_noted_at;
   const std::int64_t used = usage->cpu_nanoseconds - *live->cpu_noted;
   live->cpu_noted.reset();
-  co_return passed_ms > 0 && static_cast<double>(used) > kBusyCpuShare * static_cast<double>(passed_ms) * 1e6;
+  co_return passed_ms > 0 && static_cast<double>(used) > kBusyCpuShare* static_cast<double>(passed_ms) * 1e6;
 }
 
 }  // namespace sebring::control

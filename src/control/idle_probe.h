@@ -16,7 +16,8 @@ asio::awaitable<void> note_usage(Control& control, std::string sandbox_id);
 // Whether a command of one of its sessions still runs, or it used more than kBusyCpuShare since note_usage().
 asio::awaitable<bool> is_working(Control& control, std::string sandbox_id);
 
-// Of the toolbox's list of sessions. What it says is a sandbox's word: bounded, believed only to the sandbox's own good.
+// Of the toolbox's list of sessions. What it says is a sandbox's word: bounded, believed only to the sandbox's own
+// good.
 bool has_running_command(const boost::json::value& sessions);
 
 }  // namespace sebring::control

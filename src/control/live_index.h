@@ -1,6 +1,6 @@
 #pragma once
-// What must be known of every sandbox without asking the database: what it takes of its organization's quota, when it was
-// last used, where its toolbox listens. Rebuilt at start from rows and the runner's report.
+// What must be known of every sandbox without asking the database: what it takes of its organization's quota, when it
+// was last used, where its toolbox listens. Rebuilt at start from rows and the runner's report.
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,11 +23,11 @@ struct LiveSandbox {
   model::ServiceMs active = 0;
   WallMs active_at = 0;
   bool activity_unsaved = false;
-  bool warned = false;    // of the coming stop, and usage noted
-  bool acting = false;    // the reaper is at it
+  bool warned = false;                    // of the coming stop, and usage noted
+  bool acting = false;                    // the reaper is at it
   std::optional<std::int64_t> cpu_noted;  // nanoseconds; idle_probe.h
   model::ServiceMs cpu_noted_at = 0;
-  std::string socket;     // of its toolbox; empty while it does not run
+  std::string socket;  // of its toolbox; empty while it does not run
   // Shared with those who hold activity: how many requests, terminals, sessions are open now.
   std::shared_ptr<int> holds = std::make_shared<int>(0);
 };

@@ -1,7 +1,7 @@
 #pragma once
 // A request with an Idempotency-Key makes one sandbox however often it is sent: after a cut connection the client asks
-// again with the same key and gets the sandbox of the first time. A key is remembered as long as its sandbox's row, a day
-// past its end.
+// again with the same key and gets the sandbox of the first time. A key is remembered as long as its sandbox's row, a
+// day past its end.
 #include <optional>
 #include <string>
 
@@ -18,7 +18,7 @@ struct RequestKey {
 // Being the one request with this key that is at work. Outlived by control.
 struct RepeatedRequest {
   Lines::Place place;
-  std::optional<model::Sandbox> made;  // by an earlier one: to be answered, not made again
+  std::optional<model::Sandbox> made;                    // by an earlier one: to be answered, not made again
   std::optional<store::SandboxStore::RequestMark> mark;  // to be written with the new row
 };
 

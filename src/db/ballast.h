@@ -1,6 +1,6 @@
 #pragma once
-// Space kept in reserve beside the database. When the disk is full it is given up, so that stops and deletes can still be
-// written; it is taken again when there is room.
+// Space kept in reserve beside the database. When the disk is full it is given up, so that stops and deletes can still
+// be written; it is taken again when there is room.
 #include <cstdint>
 #include <string>
 

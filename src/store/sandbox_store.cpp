@@ -27,8 +27,8 @@ Result<void> write_labels(db::Connection& connection, const model::Sandbox& sand
 }
 
 Result<void> insert_row(db::Connection& connection, const model::Sandbox& sandbox) {
-  static const std::string sql = "INSERT INTO sandboxes (" SANDBOX_COLUMNS ") VALUES (" +
-                                 placeholders(kSandboxFixed + kSandboxMutable) + ")";
+  static const std::string sql =
+      "INSERT INTO sandboxes (" SANDBOX_COLUMNS ") VALUES (" + placeholders(kSandboxFixed + kSandboxMutable) + ")";
   {
     SB_TRY(auto query, connection.query(sql));
     bind_fixed(query, sandbox);
@@ -122,7 +122,7 @@ asio::awaitable<Result<std::vector<model::Sandbox>>> SandboxStore::linked_to(std
 }
 
 asio::awaitable<Result<std::optional<SandboxStore::RequestMark>>> SandboxStore::find_mark(std::string organization_id,
-                                                                                         std::string key) {
+                                                                                          std::string key) {
   SB_CO_TRY(auto query, reader_->query("SELECT request_hash, sandbox_id FROM request_marks WHERE organization_id=? AND "
                                        "key=?",
                                        organization_id, key));
@@ -137,9 +137,10 @@ db::Pending SandboxStore::insert_later(const model::Sandbox& sandbox, db::Urgenc
       [sandbox, mark = std::move(mark)](db::Connection& connection) -> Result<void> {
         SB_CHECK(insert_row(connection, sandbox));
         if (!mark) return {};
-        SB_CHECK(connection.run("INSERT INTO request_marks (organization_id, key, request_hash, sandbox_id) "
-                                "VALUES (?, ?, ?, ?)",
-                                sandbox.organization_id, mark->key, mark->request_hash, sandbox.id));
+        SB_CHECK(
+            connection.run("INSERT INTO request_marks (organization_id, key, request_hash, sandbox_id) "
+                           "VALUES (?, ?, ?, ?)",
+                           sandbox.organization_id, mark->key, mark->request_hash, sandbox.id));
         return {};
       },
       urgency);
@@ -153,9 +154,10 @@ db::Pending SandboxStore::touch_later(std::vector<Activity> activities) {
   return writer_->submit(
       [activities = std::move(activities)](db::Connection& connection) -> Result<void> {
         for (const Activity& activity : activities) {
-          SB_CHECK(connection.run("UPDATE sandboxes SET last_activity_at=max(last_activity_at, ?), "
-                                  "active=max(active, ?) WHERE id=?",
-                                  activity.at, activity.service, activity.id));
+          SB_CHECK(
+              connection.run("UPDATE sandboxes SET last_activity_at=max(last_activity_at, ?), "
+                             "active=max(active, ?) WHERE id=?",
+                             activity.at, activity.service, activity.id));
         }
         return {};
       },
