@@ -272,6 +272,24 @@ TEST_CASE("a sandbox on the wire") {
   CHECK(server.ask("DELETE", "/sandbox/" + id).status == 404);
 }
 
+TEST_CASE("a create that is asked twice with one key makes one sandbox") {
+  TestServer server;
+  const std::vector<net::Header> key = {{"Idempotency-Key", "attempt-1"}};
+  const auto first = server.ask("POST", "/sandbox", R"({"labels": {"a": "b"}})", key);
+  const auto again = server.ask("POST", "/sandbox", R"({"labels": {"a": "b"}})", key);
+  CHECK(again.status == 200);
+  CHECK(again.field("id") == first.field("id"));
+  CHECK(server.ask("POST", "/sandbox", "{}", key).status == 422);
+  CHECK(server.ask("POST", "/sandbox", "{}", {{"Idempotency-Key", std::string(300, 'x')}}).status == 400);
+  // What failed was not made: the same key may try again.
+  server.runner->next_error = Error(Errc::internal, "no");
+  CHECK(server.ask("POST", "/sandbox", "{}", {{"Idempotency-Key", "2"}}).status == 400);
+  const std::string path = "/sandbox/" + first.field("id") + "/fork";
+  const auto fork = server.ask("POST", path, "{}", {{"Idempotency-Key", "3"}});
+  CHECK(server.ask("POST", path, "{}", {{"Idempotency-Key", "3"}}).field("id") == fork.field("id"));
+  CHECK(server.ask("GET", "/sandbox").json.at("items").as_array().size() == 2);
+}
+
 TEST_CASE("lists: cursors, filters, sorts") {
   TestServer server;
   for (int i = 0; i < 25; ++i) {

@@ -92,12 +92,20 @@ Result<control::CreateSandbox> parse_create(const bj::object& object) {
   return create;
 }
 
+// The hash says whether a key comes back with the same request: path and body, as they were sent.
+control::RequestKey request_key(const ApiRequest& request, const bj::object& body) {
+  const auto key = request.exchange.request().headers.find("Idempotency-Key");
+  if (!key || key->empty()) return {};
+  return {std::string(*key), control::sha256_hex(request.exchange.request().target + "\n" + json::serialize(body))};
+}
+
 }  // namespace
 
 SEBRING_HANDLER(create_sandbox) {
   SB_CO_TRY(auto object, co_await read_body(request));
   SB_CO_TRY(auto create, parse_create(object));
   create.organization_id = request.caller.organization_id;
+  create.request = request_key(request, object);
   SB_CO_TRY(auto sandbox, co_await control::create_sandbox(context.control, std::move(create)));
   co_return json_response(200, sandbox_json(context.control.config, sandbox));
 }
@@ -107,8 +115,9 @@ SEBRING_HANDLER(fork_sandbox) {
   json::ObjectReader body(object);
   auto name = body.text("name");
   SB_CO_CHECK(body.finish());
-  SB_CO_TRY(auto child, co_await control::fork_sandbox(context.control, request.caller.organization_id,
-                                                       request.path["id"], std::move(name)));
+  SB_CO_TRY(auto child,
+            co_await control::fork_sandbox(context.control, request.caller.organization_id, request.path["id"],
+                                           std::move(name), request_key(request, object)));
   co_return json_response(200, sandbox_json(context.control.config, child));
 }
 

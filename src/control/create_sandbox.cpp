@@ -134,6 +134,7 @@ void set_identity(Control& control, Sandbox& sandbox, const CreateSandbox& asked
 
 // Everything that can be refused without having done anything.
 asio::awaitable<Result<Sandbox>> plan(Control& control, const CreateSandbox& asked) {
+  SB_CO_CHECK(check_space(control));
   Sandbox sandbox;
   sandbox.organization_id = asked.organization_id;
   SB_CO_CHECK(check_names(asked));
@@ -185,6 +186,12 @@ Error start_error(const Error& error) {
 
 }  // namespace
 
+Result<void> check_space(const Control& control) {
+  if (!control.store.short_of_space()) return {};
+  return fail(Errc::unavailable, "The disk of the server is full. Delete sandboxes, or free space on it.",
+              "retry_after");
+}
+
 std::string new_auth_token() { return random_text(32, "abcdefghijklmnopqrstuvwxyz0123456789_-"); }
 
 Result<std::string> resolve_region(const ControlConfig& config, const std::string& target) {
@@ -195,6 +202,8 @@ Result<std::string> resolve_region(const ControlConfig& config, const std::strin
 }
 
 asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox asked) {
+  SB_CO_TRY(auto repeated, co_await begin_request(control, asked.organization_id, asked.request));
+  if (repeated.made) co_return std::move(*repeated.made);
   SB_CO_TRY(auto sandbox, co_await plan(control, asked));
   SB_CO_TRY(auto pass, co_await control.creates.enter());
 
@@ -208,7 +217,7 @@ asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox 
 
   // The intention goes to the writer, which may hold it back some milliseconds, while the runner works. A runner that
   // is done sooner shares its commit; a crash in between leaves a container without a row, which the inventory removes.
-  auto inserted = control.store.sandboxes.insert_later(sandbox, db::Urgency::lazy);
+  auto inserted = control.store.sandboxes.insert_later(sandbox, db::Urgency::lazy, repeated.mark);
   sandbox.version = 1;
   if (control.events.heard()) control.events.publish({sandbox.organization_id, SandboxCreated{sandbox}});
   auto report = co_await control.runner.ensure_running(sandbox.id, make_runner_spec(control.config, sandbox, false));

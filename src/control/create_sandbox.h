@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "control/control.h"
+#include "control/repeated_request.h"
 
 namespace sebring::control {
 
@@ -24,6 +25,7 @@ struct CreateSandbox {
   std::optional<std::int64_t> stop_minutes, pause_minutes, archive_minutes, destroy_minutes, ttl_minutes;
   std::vector<model::VolumeMount> volumes;
   std::optional<std::string> linked_sandbox;
+  RequestKey request;
 };
 
 // Answers with a sandbox that runs and whose row says so durably. When it cannot be started nothing is left of it.
@@ -31,6 +33,9 @@ asio::awaitable<Result<model::Sandbox>> create_sandbox(Control& control, CreateS
 
 // The id of the region of that id or name, or of a name that clients use by habit; "" is the default one.
 Result<std::string> resolve_region(const ControlConfig& config, const std::string& target);
+
+// Errc::unavailable when the disk is full, so that what is left of it is kept for stops and deletes.
+Result<void> check_space(const Control& control);
 
 // A token for previews: 32 characters of [a-z0-9_-].
 std::string new_auth_token();

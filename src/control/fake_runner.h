@@ -22,6 +22,7 @@ class FakeRunner final : public RunnerClient {
   std::map<std::string, RunnerSpec> specs;
   std::map<std::string, RunnerLimits> limits;
   std::set<std::string> snapshots;
+  std::map<std::string, std::int64_t> cpu_nanoseconds;
   std::optional<Error> next_error;     // of the next call that changes something
   bool reachable = true;               // else every call is Errc::unavailable
   std::chrono::milliseconds delay{0};  // of every call that changes something
@@ -121,7 +122,9 @@ class FakeRunner final : public RunnerClient {
     SB_CO_CHECK(co_await begin());
     co_return put(id, RunnerState::stopped);
   }
-  asio::awaitable<Result<RunnerUsage>> usage(std::string id) override { co_return RunnerUsage{}; }
+  asio::awaitable<Result<RunnerUsage>> usage(std::string id) override {
+    co_return RunnerUsage{.cpu_nanoseconds = cpu_nanoseconds[id]};
+  }
 
   asio::awaitable<Result<void>> listen(std::function<void(RunnerEvent)> heard) override {
     if (!reachable) co_return gone();

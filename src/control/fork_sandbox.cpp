@@ -54,7 +54,10 @@ asio::awaitable<void> give_up(Control& control, Sandbox child, db::Pending inser
 }  // namespace
 
 asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string organization_id, std::string sandbox,
-                                              std::optional<std::string> name) {
+                                              std::optional<std::string> name, RequestKey request) {
+  SB_CO_TRY(auto repeated, co_await begin_request(control, organization_id, std::move(request)));
+  if (repeated.made) co_return std::move(*repeated.made);
+  SB_CO_CHECK(check_space(control));
   if (name) SB_CO_CHECK(model::check_name(*name));
   SB_CO_TRY(auto held, co_await hold(control, organization_id, sandbox));
   SB_CO_CHECK(co_await may_now(control, held, model::Action::fork));
@@ -65,7 +68,7 @@ asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string orga
   SB_CO_CHECK(model::check_totals(child.resources, control.live.used(organization_id), control.config.limits));
   auto place = control.lines.try_enter(child.id);
   control.live.put(child);
-  auto inserted = control.store.sandboxes.insert_later(child, db::Urgency::lazy);
+  auto inserted = control.store.sandboxes.insert_later(child, db::Urgency::lazy, repeated.mark);
   if (control.events.heard()) control.events.publish({organization_id, SandboxCreated{child}});
 
   auto report = co_await make_and_start(control, held.sandbox.id, child);

@@ -9,6 +9,8 @@ namespace {
 
 // Clients give up after 60 s; what waited this long would only be thrown away.
 constexpr std::chrono::seconds kWaitMax{30};
+// Percent of time: above this each further sandbox makes all of them slower.
+constexpr double kShortOfMemory = 20;
 
 std::unexpected<Error> full() {
   return fail(Errc::unavailable, "The server is busy creating other sandboxes. Please try again later.", "retry_after");
@@ -23,8 +25,8 @@ struct Gate::Waiter {
 };
 
 asio::awaitable<Result<Gate::Pass>> Gate::enter() {
-  if (free_ > 0) {
-    --free_;
+  if (waiting_.empty() && has_room()) {
+    ++inside_;
     co_return Pass(this);
   }
   if (waiting_.size() >= waiting_max_) co_return full();
@@ -37,15 +39,22 @@ asio::awaitable<Result<Gate::Pass>> Gate::enter() {
   co_return full();
 }
 
+// One may always go on, or a line that formed under pressure would never be looked at again.
+bool Gate::has_room() {
+  if (inside_ == 0) return true;
+  const bool short_of_memory = pressure_.percent() > kShortOfMemory;
+  return inside_ < (short_of_memory ? std::max<std::size_t>(1, at_once_ / 8) : at_once_);
+}
+
 void Gate::leave() {
-  if (waiting_.empty()) {
-    ++free_;
-    return;
+  --inside_;
+  while (!waiting_.empty() && has_room()) {
+    auto next = waiting_.front();
+    waiting_.pop_front();
+    ++inside_;
+    next->granted = true;
+    next->timer.cancel();
   }
-  auto next = waiting_.front();
-  waiting_.pop_front();
-  next->granted = true;
-  next->timer.cancel();
 }
 
 }  // namespace sebring::control

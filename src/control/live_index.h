@@ -3,6 +3,7 @@
 // was last used, where its toolbox listens. Rebuilt at start from rows and the runner's report.
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -22,8 +23,11 @@ struct LiveSandbox {
   model::ServiceMs active = 0;
   WallMs active_at = 0;
   bool activity_unsaved = false;
-  bool warned = false;  // of the coming stop
-  std::string socket;   // of its toolbox; empty while it does not run
+  bool warned = false;                    // of the coming stop, and usage noted
+  bool acting = false;                    // the reaper is at it
+  std::optional<std::int64_t> cpu_noted;  // nanoseconds; idle_probe.h
+  model::ServiceMs cpu_noted_at = 0;
+  std::string socket;  // of its toolbox; empty while it does not run
   // Shared with those who hold activity: how many requests, terminals, sessions are open now.
   std::shared_ptr<int> holds = std::make_shared<int>(0);
 };

@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "control/archive_job.h"
+#include "control/idle_probe.h"
 #include "control/log.h"
 #include "control/sandbox_use_cases.h"
 #include "control/settle.h"
@@ -101,7 +102,28 @@ asio::awaitable<void> act(Control& control, std::string id) {
   }
 }
 
+// Idle by the clock, but at work: its time begins anew. Nobody stands in line behind these questions.
+asio::awaitable<bool> is_at_work(Control& control, std::string id) {
+  auto* live = control.live.find(id);
+  if (live == nullptr || live->state != SandboxState::started) co_return false;
+  const Outlook before = outlook(*live, control.service.now());
+  if (before.due != Due::stop && before.due != Due::pause) co_return false;
+  if (!co_await is_working(control, id)) co_return false;
+  live = control.live.find(id);
+  if (live == nullptr) co_return false;
+  live->active = control.service.now();
+  live->warned = false;
+  co_return true;
+}
+
+asio::awaitable<void> act_when_idle(Control& control, std::string id) {
+  if (!co_await is_at_work(control, id)) co_await act(control, id);
+  if (auto* live = control.live.find(id)) live->acting = false;
+}
+
 asio::awaitable<void> warn(Control& control, std::string id, std::string_view action, std::int64_t in_ms) {
+  co_await note_usage(control, id);
+  if (!control.events.heard()) co_return;
   auto row = co_await control.store.sandboxes.find(id);
   if (!row || !*row) co_return;
   control.events.publish({(*row)->organization_id, SandboxIdleSoon{**row, action, in_ms}});
@@ -118,11 +140,13 @@ void Reaper::look() {
     if (next.due == Due::nothing || next.in_ms > kWarnMs) continue;
     if (next.in_ms <= 0) {
       // A busy one is looked at again in a second; its state is about to change anyway.
-      if (!control_.lines.busy(id)) control_.tasks.spawn("idle sandbox", act(control_, id));
+      if (control_.lines.busy(id) || live.acting) continue;
+      live.acting = true;
+      control_.tasks.spawn("idle sandbox", act_when_idle(control_, id));
       continue;
     }
     const bool told = next.due == Due::stop || next.due == Due::pause;
-    if (told && !live.warned && control_.events.heard()) {
+    if (told && !live.warned) {
       live.warned = true;
       control_.tasks.spawn("idle soon", warn(control_, id, next.due == Due::stop ? "stop" : "pause", next.in_ms));
     }

@@ -1,6 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <boost/json.hpp>
+#include <fstream>
+
 #include "control/access.h"
+#include "control/idle_probe.h"
 #include "control/sandbox_change.h"
 #include "control/test_bench.h"
 
@@ -187,6 +191,78 @@ TEST_CASE("use keeps a sandbox from being idle, over a restart too") {
   bench.clock.advance_minutes(1);
   bench.life->reaper.look();
   CHECK(bench.until([&] { return bench.state(made.id) == SandboxState::stopped; }));
+}
+
+TEST_CASE("who computes is not idle, who only waits is") {
+  TestBench bench;
+  const auto made = bench.create();
+  bench.clock.advance_minutes(14);
+  bench.life->reaper.look();  // notes what was used until now
+  REQUIRE(bench.until([&] { return bench.control().live.find(made.id)->cpu_noted.has_value(); }));
+  bench.clock.advance_minutes(1);
+  bench.runner.cpu_nanoseconds[made.id] = 60'000'000'000 / 10;
+  bench.life->reaper.look();
+  REQUIRE(bench.until([&] { return !bench.control().live.find(made.id)->acting; }));
+  CHECK(bench.state(made.id) == SandboxState::started);
+  bench.clock.advance_minutes(14);
+  bench.life->reaper.look();
+  REQUIRE(bench.until([&] { return bench.control().live.find(made.id)->cpu_noted.has_value(); }));
+  bench.clock.advance_minutes(1);
+  bench.runner.cpu_nanoseconds[made.id] += 1'000'000;
+  bench.life->reaper.look();
+  CHECK(bench.until([&] { return bench.state(made.id) == SandboxState::stopped; }));
+}
+
+TEST_CASE("sessions with a running command") {
+  struct Row {
+    const char* sessions;
+    bool running;
+  } rows[] = {{R"([{"sessionId": "a", "commands": [{"id": "1", "exitCode": 0}, {"id": "2"}]}])", true},
+              {R"([{"sessionId": "a", "commands": [{"id": "1", "exitCode": null}]}])", true},
+              {R"([{"sessionId": "a", "commands": [{"id": "1", "exitCode": 1}]}])", false},
+              {R"([{"sessionId": "entrypoint", "commands": [{"id": "1"}]}])", false},
+              {R"([{"sessionId": "a", "commands": null}])", false},
+              {R"([{"commands": [5, "x", []]}, 7, null])", false},
+              {"[]", false},
+              {"{}", false},
+              {"\"x\"", false}};
+  for (const Row& row : rows) {
+    CAPTURE(row.sessions);
+    CHECK(has_running_command(boost::json::parse(row.sessions)) == row.running);
+  }
+}
+
+TEST_CASE("memory pressure lets fewer in, but always one") {
+  struct Row {
+    const char* text;
+    std::optional<double> percent;
+  } rows[] = {{"some avg10=12.50 avg60=0.00 avg300=0.00 total=1\nfull avg10=1.00", 12.5},
+              {"some avg10=0.00", 0.0},
+              {"full avg10=9.00", std::nullopt},
+              {"some avg10=", std::nullopt},
+              {"some avg10=-1", std::nullopt},
+              {"some avg10=1000", std::nullopt},
+              {"", std::nullopt}};
+  for (const Row& row : rows) CHECK(parse_pressure(row.text) == row.percent);
+  TestBench bench;
+  const std::string path = bench.directory.path + "/pressure";
+  std::ofstream(path) << "some avg10=50.00 avg60=0 avg300=0 total=0";
+  Gate gate(bench.io.get_executor(), 8, 3);
+  gate.watch(MemoryPressure(path));
+  std::vector<Gate::Pass> inside;
+  int refused = 0;
+  for (int i = 0; i < 5; ++i) {
+    asio::co_spawn(bench.io, gate.enter(), [&](std::exception_ptr, Result<Gate::Pass> pass) {
+      if (pass) inside.push_back(std::move(*pass));
+      if (!pass) ++refused;
+    });
+  }
+  REQUIRE(bench.until([&] { return inside.size() == 1 && gate.waiting() == 3 && refused == 1; }));
+  for (int i = 0; i < 4; ++i) {
+    REQUIRE(bench.until([&] { return inside.size() == 1; }));
+    inside.clear();
+  }
+  CHECK(gate.waiting() == 0);
 }
 
 TEST_CASE("time to live and auto-delete") {

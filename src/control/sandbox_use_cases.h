@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "control/control.h"
+#include "control/repeated_request.h"
 #include "model/limits.h"
 
 namespace sebring::control {
@@ -28,7 +29,7 @@ asio::awaitable<Result<Sandbox>> resize_sandbox(Control&, std::string organizati
 asio::awaitable<Result<Sandbox>> archive_sandbox(Control&, std::string organization_id, std::string sandbox);
 asio::awaitable<Result<Sandbox>> backup_sandbox(Control&, std::string organization_id, std::string sandbox);
 asio::awaitable<Result<Sandbox>> fork_sandbox(Control&, std::string organization_id, std::string sandbox,
-                                              std::optional<std::string> name);
+                                              std::optional<std::string> name, RequestKey request = {});
 asio::awaitable<Result<Sandbox>> snapshot_sandbox(Control&, std::string organization_id, std::string sandbox,
                                                   std::string name);
 

@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
+#include <optional>
 
 #include "db/migrate.h"
 #include "db/writer.h"
@@ -140,6 +141,28 @@ TEST_CASE("a lazy write waits for a prompt one, but not for ever") {
   boost::asio::co_spawn(io, pending.wait(), [&](std::exception_ptr, Result<void>) { told = true; });
   while (!told) io.run_one();
   CHECK(fixture.count() == 3);
+}
+
+TEST_CASE("on a full disk the reserve is given up, the batch is tried again, and the reserve is taken back") {
+  Fixture fixture;
+  boost::asio::io_context io{1};
+  const std::string reserve = fixture.path() + "-reserve";
+  auto connection = fixture.open(Connection::Mode::write);
+  REQUIRE(migrate(connection, kSteps));
+  Writer writer(std::move(connection), io.get_executor(), Ballast(reserve, 100'000));
+  REQUIRE(std::filesystem::file_size(reserve) == 100'000);
+  CHECK_FALSE(writer.short_of_space());
+  std::optional<Result<void>> outcome;
+  // Full for as long as the reserve is there.
+  const auto work = [reserve](Connection& c) -> Result<void> {
+    if (std::filesystem::exists(reserve)) return fail(Errc::unavailable, "full", "full");
+    return insert("a", 1)(c);
+  };
+  boost::asio::co_spawn(io, writer.write(work), [&](std::exception_ptr, Result<void> done) { outcome = done; });
+  while (!outcome) io.run_one();
+  CHECK(outcome->has_value());
+  CHECK(fixture.count() == 1);
+  CHECK(writer.short_of_space());
 }
 
 TEST_CASE("what was submitted is written before the writer ends") {

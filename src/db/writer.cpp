@@ -1,5 +1,6 @@
 #include "db/writer.h"
 
+#include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -37,10 +38,14 @@ struct Writer::Shared {
     std::optional<Result<void>> outcome;
   };
 
-  Shared(Connection c, asio::any_io_executor e) : connection(std::move(c)), executor(std::move(e)) {}
+  Shared(Connection c, asio::any_io_executor e, std::optional<Ballast> b)
+      : connection(std::move(c)), executor(std::move(e)), ballast(std::move(b)) {}
 
   Connection connection;
   asio::any_io_executor executor;
+  std::optional<Ballast> ballast;
+  std::atomic<bool> short_of_space = false;
+  Moment::time_point ballast_tried{};
   std::mutex mutex;
   std::condition_variable changed;
   std::deque<Job> queue;
@@ -51,6 +56,8 @@ struct Writer::Shared {
   void run();
   std::deque<Job> next_batch();
   void execute(std::deque<Job>& batch);
+  bool make_room(const std::deque<Job>& batch);
+  void take_ballast();
   void deliver(std::deque<Job> batch);
 };
 
@@ -60,6 +67,7 @@ namespace {
 constexpr int kCheckpointPages = 1000;
 constexpr int kCheckpointPagesBusy = 16'000;
 constexpr std::size_t kBatchMax = 256;
+constexpr std::chrono::seconds kBallastEvery{5};
 
 Result<void> run_in_savepoint(Connection& connection, Work& work) {
   SB_CHECK(connection.run("SAVEPOINT job"));
@@ -122,6 +130,22 @@ void Writer::Shared::execute(std::deque<Job>& batch) {
   for (Job& job : batch) job.outcome = commit;
 }
 
+// True when the batch met a full disk and there is room now, so that it should be tried again.
+bool Writer::Shared::make_room(const std::deque<Job>& batch) {
+  bool full = false;
+  for (const Job& job : batch) full = full || (!*job.outcome && job.outcome->error().tag() == "full");
+  if (!full || !ballast || !ballast->give_up()) return false;
+  std::fprintf(stderr, "database: the disk is full; living on the reserve until there is room\n");
+  short_of_space = true;
+  return true;
+}
+
+void Writer::Shared::take_ballast() {
+  if (!ballast || Moment::now() - ballast_tried < kBallastEvery) return;
+  ballast_tried = Moment::now();
+  short_of_space = !ballast->take();
+}
+
 void Writer::Shared::deliver(std::deque<Job> batch) {
   for (Job& job : batch) job.work = nullptr;
   asio::post(executor, [batch = std::make_shared<std::deque<Job>>(std::move(batch))] {
@@ -137,6 +161,8 @@ void Writer::Shared::run() {
     auto batch = next_batch();
     if (batch.empty()) return;  // only when ending
     execute(batch);
+    if (make_room(batch)) execute(batch);
+    if (short_of_space) take_ballast();
     deliver(std::move(batch));
     bool idle = false;
     {
@@ -151,8 +177,9 @@ void Writer::Shared::run() {
   }
 }
 
-Writer::Writer(Connection connection, asio::any_io_executor executor)
-    : shared_(std::make_unique<Shared>(std::move(connection), std::move(executor))) {
+Writer::Writer(Connection connection, asio::any_io_executor executor, std::optional<Ballast> ballast)
+    : shared_(std::make_unique<Shared>(std::move(connection), std::move(executor), std::move(ballast))) {
+  shared_->take_ballast();
   shared_->thread = std::thread([shared = shared_.get()] { shared->run(); });
 }
 
@@ -165,6 +192,8 @@ Writer::~Writer() {
   shared_->thread.join();
   (void)shared_->connection.checkpoint();
 }
+
+bool Writer::short_of_space() const { return shared_->short_of_space; }
 
 Pending Writer::submit(Work work, Urgency urgency) {
   auto state = std::make_shared<Pending::State>(shared_->executor);

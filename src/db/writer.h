@@ -7,8 +7,10 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "db/ballast.h"
 #include "db/sqlite.h"
 
 namespace sebring::db {
@@ -42,7 +44,8 @@ class Pending {
 class Writer {
  public:
   // `executor` runs one thread; completions are posted there. Takes over a connection in write mode.
-  Writer(Connection connection, asio::any_io_executor executor);
+  // `ballast` is given up when the disk is full.
+  Writer(Connection connection, asio::any_io_executor executor, std::optional<Ballast> ballast = std::nullopt);
   // Commits what was submitted, then ends the thread. Waiters that still wait get Errc::cancelled from a later wait().
   ~Writer();
   Writer(const Writer&) = delete;
@@ -51,6 +54,8 @@ class Writer {
   // Transactions take effect in the order of submission. Never fails by itself: the outcome is in the Pending.
   Pending submit(Work work, Urgency urgency = Urgency::now);
   asio::awaitable<Result<void>> write(Work work, Urgency urgency = Urgency::now);
+  // The disk is full and what is left of it is for stops and deletes. Any thread.
+  bool short_of_space() const;
 
  private:
   struct Shared;

@@ -121,8 +121,29 @@ asio::awaitable<Result<std::vector<model::Sandbox>>> SandboxStore::linked_to(std
   co_return co_await list_where("WHERE linked_sandbox_id=? AND visible<>'destroyed' ORDER BY created_at, id", id);
 }
 
-db::Pending SandboxStore::insert_later(const model::Sandbox& sandbox, db::Urgency urgency) {
-  return writer_->submit([sandbox](db::Connection& connection) { return insert_row(connection, sandbox); }, urgency);
+asio::awaitable<Result<std::optional<SandboxStore::RequestMark>>> SandboxStore::find_mark(std::string organization_id,
+                                                                                          std::string key) {
+  SB_CO_TRY(auto query, reader_->query("SELECT request_hash, sandbox_id FROM request_marks WHERE organization_id=? AND "
+                                       "key=?",
+                                       organization_id, key));
+  SB_CO_TRY(bool row, query.step());
+  if (!row) co_return std::nullopt;
+  co_return RequestMark{key, query.text(0), query.text(1)};
+}
+
+db::Pending SandboxStore::insert_later(const model::Sandbox& sandbox, db::Urgency urgency,
+                                       std::optional<RequestMark> mark) {
+  return writer_->submit(
+      [sandbox, mark = std::move(mark)](db::Connection& connection) -> Result<void> {
+        SB_CHECK(insert_row(connection, sandbox));
+        if (!mark) return {};
+        SB_CHECK(
+            connection.run("INSERT INTO request_marks (organization_id, key, request_hash, sandbox_id) "
+                           "VALUES (?, ?, ?, ?)",
+                           sandbox.organization_id, mark->key, mark->request_hash, sandbox.id));
+        return {};
+      },
+      urgency);
 }
 
 db::Pending SandboxStore::update_later(const model::Sandbox& sandbox, db::Urgency urgency) {

@@ -28,8 +28,18 @@ class SandboxStore {
   asio::awaitable<Result<std::vector<model::Sandbox>>> forks_of(std::string id, bool with_destroyed);
   asio::awaitable<Result<std::vector<model::Sandbox>>> linked_to(std::string id);
 
+  // By which request a sandbox was made, so that the same request asked again finds it.
+  struct RequestMark {
+    std::string key;           // as the client chose it
+    std::string request_hash;  // of what was asked
+    std::string sandbox_id;
+  };
+  // As long as the sandbox's row is there.
+  asio::awaitable<Result<std::optional<RequestMark>>> find_mark(std::string organization_id, std::string key);
+
   // Writes with version 1. Errc::conflict when the name is taken.
-  db::Pending insert_later(const model::Sandbox& sandbox, db::Urgency urgency);
+  db::Pending insert_later(const model::Sandbox& sandbox, db::Urgency urgency,
+                           std::optional<RequestMark> mark = std::nullopt);
   // Writes everything that may change, and `version` + 1. Errc::conflict, nothing written, when the row is of another
   // version than `sandbox`. The caller counts its own copy up.
   db::Pending update_later(const model::Sandbox& sandbox, db::Urgency urgency);

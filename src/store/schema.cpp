@@ -130,6 +130,15 @@ CREATE TABLE sandbox_labels (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sandbox_labels_sandbox ON sandbox_labels (sandbox_id);
 
+CREATE TABLE request_marks (
+  organization_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  request_hash TEXT NOT NULL,
+  sandbox_id TEXT NOT NULL REFERENCES sandboxes(id) ON DELETE CASCADE,
+  PRIMARY KEY (organization_id, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX request_marks_sandbox ON request_marks (sandbox_id);
+
 CREATE TABLE access_tokens (
   hash TEXT PRIMARY KEY,
   kind TEXT NOT NULL,

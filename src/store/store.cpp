@@ -5,6 +5,11 @@
 
 namespace sebring::store {
 
+namespace {
+// A thousand changes of sandboxes fit into it, and a checkpoint.
+constexpr std::int64_t kReserveBytes = 16 << 20;
+}  // namespace
+
 Store::Store(std::unique_ptr<db::Connection> reader, std::unique_ptr<db::Writer> writer)
     : sandboxes(*reader, *writer),
       snapshots(*reader, *writer),
@@ -20,7 +25,8 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path, asio::any_io
   SB_CHECK(db::migrate(writing, schema_steps()));
   SB_TRY(auto reading, db::Connection::open(path, db::Connection::Mode::read));
   return std::unique_ptr<Store>(new Store(std::make_unique<db::Connection>(std::move(reading)),
-                                          std::make_unique<db::Writer>(std::move(writing), std::move(executor))));
+                                          std::make_unique<db::Writer>(std::move(writing), std::move(executor),
+                                                                       db::Ballast(path + "-reserve", kReserveBytes))));
 }
 
 }  // namespace sebring::store

@@ -18,6 +18,9 @@ class Store {
   // Opens or creates `path` and brings its schema up to date. Blocks; call before serving.
   static Result<std::unique_ptr<Store>> open(const std::string& path, asio::any_io_executor executor);
 
+  // The disk is full: nothing new, only stops and deletes.
+  bool short_of_space() const { return writer_->short_of_space(); }
+
   SandboxStore sandboxes;
   SnapshotStore snapshots;
   ApiKeyStore api_keys;
