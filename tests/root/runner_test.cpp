@@ -29,7 +29,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr char kDigest[] = "sha256:00000000000000000000000000000000000000000000000000000000000000aa";
+constexpr char kDigest[] = "sha256:00000000000000000000000000000000000000000000000000000000000000ab";
 
 struct Answer {
   int status = 0;
@@ -124,6 +124,8 @@ class RunnerProcess {
 };
 
 }  // namespace
+
+TEST_SUITE_BEGIN("runner");
 
 TEST_CASE("the runner's protocol from create to delete") {
   RunnerProcess runner;
@@ -290,3 +292,5 @@ TEST_CASE("dial: a server on the sandbox's loopback is reached, over IPv4 or IPv
   CHECK(ask(R"({"id":"server","port":0})").find("invalid_argument") != std::string::npos);
   CHECK(ask("nonsense").find("invalid_argument") != std::string::npos);
 }
+
+TEST_SUITE_END();
