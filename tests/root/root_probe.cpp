@@ -361,6 +361,7 @@ int main(int argc, char** argv) {
     int made = 0;
     while (made < 100000 && inotify_init1(0) >= 0) ++made;
     std::printf("inotify %d %s\n", made, strerrorname_np(errno));
+    std::fflush(stdout);
     sleep(static_cast<unsigned>(number(2)));
   }
   if (what == "ptys") {
