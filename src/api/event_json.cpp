@@ -27,9 +27,9 @@ struct Render {
                                                         {"newDesiredState", bj::string(model::to_text(e.new_state))}}};
   }
   bj::array operator()(const control::SandboxIdleSoon& e) const {
-    return {"sandbox.idle-soon", bj::object{{"sandbox", sandbox_json(config, e.sandbox)},
-                                            {"action", bj::string(e.action)},
-                                            {"inMs", e.in_ms}}};
+    return {
+        "sandbox.idle-soon",
+        bj::object{{"sandbox", sandbox_json(config, e.sandbox)}, {"action", bj::string(e.action)}, {"inMs", e.in_ms}}};
   }
   bj::array operator()(const control::SnapshotCreated& e) const {
     return {"snapshot.created", snapshot_json(e.snapshot)};

@@ -50,8 +50,8 @@ struct SocketIo::Client {
 };
 
 SocketIo::SocketIo(ApiContext& context) : context_(context) {
-  subscription_ = context.control.events.subscribe(
-      [this](const std::shared_ptr<const control::Event>& event) { tell(*event); });
+  subscription_ =
+      context.control.events.subscribe([this](const std::shared_ptr<const control::Event>& event) { tell(*event); });
 }
 
 SocketIo::~SocketIo() = default;
@@ -177,8 +177,8 @@ asio::awaitable<void> SocketIo::handle(net::Exchange& exchange) {
     co_return;
   }
   if (clients_.size() >= kConnectionsMax) {
-    (void)co_await exchange.respond(error_response(
-        Error(Errc::unavailable, "Too many listeners"), exchange.request().target, context_.control.clock.wall_ms()));
+    (void)co_await exchange.respond(error_response(Error(Errc::unavailable, "Too many listeners"),
+                                                   exchange.request().target, context_.control.clock.wall_ms()));
     co_return;
   }
   co_await serve(exchange);

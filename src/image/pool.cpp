@@ -78,7 +78,8 @@ Result<void> Pool::layers_grew() {
   if (kind_ == PoolKind::directories) return {};
   struct stat status;
   // The counter shows in what is made next.
-  if (::mknodat(layers(), ".number", S_IFREG | 0400, 0) < 0 && errno != EEXIST) return fail_errno(errno, "number the layers");
+  if (::mknodat(layers(), ".number", S_IFREG | 0400, 0) < 0 && errno != EEXIST)
+    return fail_errno(errno, "number the layers");
   if (::fstatat(layers(), ".number", &status, AT_SYMLINK_NOFOLLOW) < 0) return fail_errno(errno, "number the layers");
   ::unlinkat(layers(), ".number", 0);
   std::lock_guard lock(seed_mutex_);
@@ -89,9 +90,11 @@ Result<void> Pool::layers_grew() {
   return {};
 }
 
-Result<void> Pool::snapshot(const std::string& from, int into, const std::string& name, std::uint64_t limit, bool read_only) {
+Result<void> Pool::snapshot(const std::string& from, int into, const std::string& name, std::uint64_t limit,
+                            bool read_only) {
   SB_TRY(auto source, os::open_at(root(), from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  os::btrfs::SnapshotSpec spec{.source = source.get(), .read_only = read_only, .limit_bytes = limit, .users_group = own_file_system_};
+  os::btrfs::SnapshotSpec spec{
+      .source = source.get(), .read_only = read_only, .limit_bytes = limit, .users_group = own_file_system_};
   return os::btrfs::snapshot(into, name, spec, quotas_);
 }
 
@@ -118,7 +121,8 @@ Result<void> Pool::create_upper(const std::string& name, std::uint64_t limit_byt
 // No instant copy here. `cp` keeps hard links, holes, attributes and, on xfs, shares the blocks.
 Result<void> Pool::copy_tree(const std::string& from, const std::string& to) {
   std::string base = config_.directory + "/";
-  SB_TRY(auto said, os::run_program_checked({"cp", "-a", "--reflink=auto", "--sparse=auto", "--", base + from, base + to + ".part"}));
+  SB_TRY(auto said, os::run_program_checked(
+                        {"cp", "-a", "--reflink=auto", "--sparse=auto", "--", base + from, base + to + ".part"}));
   if (::renameat(root(), (to + ".part").c_str(), root(), to.c_str()) < 0) return fail_errno(errno, "rename the copy");
   return {};
 }
@@ -166,7 +170,8 @@ Result<void> Pool::make_snapshot(const std::string& upper, const std::string& na
   return snapshot(upper_path(upper), snapshots_.get(), name, 0, true);
 }
 
-Result<void> Pool::create_upper_from_snapshot(const std::string& from, const std::string& upper, std::uint64_t limit_bytes) {
+Result<void> Pool::create_upper_from_snapshot(const std::string& from, const std::string& upper,
+                                              std::uint64_t limit_bytes) {
   if (kind_ == PoolKind::directories) return copy_tree(snapshot_path(from), upper_path(upper));
   return snapshot(snapshot_path(from), uppers_.get(), upper, limit_bytes, false);
 }

@@ -54,7 +54,7 @@ TEST_CASE("names of snapshots and images") {
     CHECK(check_snapshot_name(good));
   }
   for (const std::string& bad : {std::string(""), std::string("a b"), std::string("/a"), std::string("a//b"),
-                                std::string("a/"), std::string("a@b"), "a" + digest + "0", std::string("ü")}) {
+                                 std::string("a/"), std::string("a@b"), "a" + digest + "0", std::string("ü")}) {
     CAPTURE(bad);
     CHECK(message_of(check_snapshot_name(bad)) ==
           "Invalid snapshot name format. May contain letters, digits, dots, colons, and dashes");
@@ -96,18 +96,19 @@ TEST_CASE("networks and domains") {
   struct Row {
     const char* text;
     const char* message;
-  } rows[] = {{"", ""},
-              {"10.0.0.0/8", ""},
-              {" 10.0.0.0/8 , 192.0.2.1/32,", ""},
-              {"0.0.0.0/0", ""},
-              {"10.0.0.0", "Invalid network format: \"10.0.0.0\". Missing CIDR prefix length (e.g., /24)"},
-              {"10.0.0/8", "Invalid IP address: \"10.0.0\" in network \"10.0.0/8\". Must be a valid IPv4 address"},
-              {"256.0.0.0/8", "Invalid IP address: \"256.0.0.0\" in network \"256.0.0.0/8\". Must be a valid IPv4 address"},
-              {"010.0.0.0/8", "Invalid IP address: \"010.0.0.0\" in network \"010.0.0.0/8\". Must be a valid IPv4 address"},
-              {"::1/128", "Invalid IP address: \"::1\" in network \"::1/128\". Must be a valid IPv4 address"},
-              {"10.0.0.0/33", "Invalid CIDR prefix length: \"33\" in network \"10.0.0.0/33\". Must be between 0 and 32"},
-              {"10.0.0.0/", "Invalid CIDR prefix length: \"\" in network \"10.0.0.0/\". Must be between 0 and 32"},
-              {"10.0.0.0/-1", "Invalid CIDR prefix length: \"-1\" in network \"10.0.0.0/-1\". Must be between 0 and 32"}};
+  } rows[] = {
+      {"", ""},
+      {"10.0.0.0/8", ""},
+      {" 10.0.0.0/8 , 192.0.2.1/32,", ""},
+      {"0.0.0.0/0", ""},
+      {"10.0.0.0", "Invalid network format: \"10.0.0.0\". Missing CIDR prefix length (e.g., /24)"},
+      {"10.0.0/8", "Invalid IP address: \"10.0.0\" in network \"10.0.0/8\". Must be a valid IPv4 address"},
+      {"256.0.0.0/8", "Invalid IP address: \"256.0.0.0\" in network \"256.0.0.0/8\". Must be a valid IPv4 address"},
+      {"010.0.0.0/8", "Invalid IP address: \"010.0.0.0\" in network \"010.0.0.0/8\". Must be a valid IPv4 address"},
+      {"::1/128", "Invalid IP address: \"::1\" in network \"::1/128\". Must be a valid IPv4 address"},
+      {"10.0.0.0/33", "Invalid CIDR prefix length: \"33\" in network \"10.0.0.0/33\". Must be between 0 and 32"},
+      {"10.0.0.0/", "Invalid CIDR prefix length: \"\" in network \"10.0.0.0/\". Must be between 0 and 32"},
+      {"10.0.0.0/-1", "Invalid CIDR prefix length: \"-1\" in network \"10.0.0.0/-1\". Must be between 0 and 32"}};
   for (const Row& row : rows) {
     CAPTURE(row.text);
     CHECK(message_of(parse_network_list(row.text)) == row.message);
@@ -126,9 +127,12 @@ TEST_CASE("networks and domains") {
 TEST_CASE("limits and their messages") {
   const Limits limits{.cpu_total = 10, .memory_gib_total = 10, .disk_gib_total = 30};
   CHECK(check_per_sandbox({4, 0, 8, 10}, limits));
-  CHECK(message_of(check_per_sandbox({5, 0, 1, 1}, limits)).starts_with("CPU request 5 exceeds maximum allowed per sandbox (4).\n"));
-  CHECK(message_of(check_per_sandbox({1, 0, 9, 1}, limits)).starts_with("Memory request 9GB exceeds maximum allowed per sandbox (8GB)."));
-  CHECK(message_of(check_per_sandbox({1, 0, 1, 11}, limits)).starts_with("Disk request 11GB exceeds maximum allowed per sandbox (10GB)."));
+  CHECK(message_of(check_per_sandbox({5, 0, 1, 1}, limits))
+            .starts_with("CPU request 5 exceeds maximum allowed per sandbox (4).\n"));
+  CHECK(message_of(check_per_sandbox({1, 0, 9, 1}, limits))
+            .starts_with("Memory request 9GB exceeds maximum allowed per sandbox (8GB)."));
+  CHECK(message_of(check_per_sandbox({1, 0, 1, 11}, limits))
+            .starts_with("Disk request 11GB exceeds maximum allowed per sandbox (10GB)."));
   CHECK(check_totals({1, 0, 1, 3}, {9, 0, 9, 27}, limits));
   CHECK_FALSE(check_totals({1, 0, 1, 3}, {10, 0, 9, 27}, limits));
   CHECK_FALSE(check_totals({1, 0, 1, 3}, {9, 0, 10, 27}, limits));
@@ -155,11 +159,11 @@ TEST_CASE("resizes") {
     SandboxState state;
     Resize asked;
     bool good;
-  } rows[] = {{SandboxState::started, {3, {}, {}}, true},    {SandboxState::started, {{}, 8, {}}, true},
-              {SandboxState::started, {1, {}, {}}, false},   {SandboxState::started, {{}, 1, {}}, false},
-              {SandboxState::started, {{}, {}, 6}, false},   {SandboxState::stopped, {{}, {}, 6}, true},
-              {SandboxState::stopped, {1, 1, {}}, true},     {SandboxState::stopped, {{}, {}, 4}, false},
-              {SandboxState::started, {{}, {}, {}}, false},  {SandboxState::started, {0, {}, {}}, false},
+  } rows[] = {{SandboxState::started, {3, {}, {}}, true},   {SandboxState::started, {{}, 8, {}}, true},
+              {SandboxState::started, {1, {}, {}}, false},  {SandboxState::started, {{}, 1, {}}, false},
+              {SandboxState::started, {{}, {}, 6}, false},  {SandboxState::stopped, {{}, {}, 6}, true},
+              {SandboxState::stopped, {1, 1, {}}, true},    {SandboxState::stopped, {{}, {}, 4}, false},
+              {SandboxState::started, {{}, {}, {}}, false}, {SandboxState::started, {0, {}, {}}, false},
               {SandboxState::stopped, {{}, {}, -1}, false}};
   for (const Row& row : rows) {
     sandbox.state = row.state;

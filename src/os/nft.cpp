@@ -35,7 +35,8 @@ Result<Cidr> parse_cidr(std::string_view text) {
   return cidr;
 }
 
-NftBatch::NftBatch(Netlink& netfilter, std::string table) : netlink_(netfilter), table_(std::move(table)), family_(NFPROTO_INET) {
+NftBatch::NftBatch(Netlink& netfilter, std::string table)
+    : netlink_(netfilter), table_(std::move(table)), family_(NFPROTO_INET) {
   netlink_.clear();
   nfgenmsg body = generic(AF_UNSPEC);
   body.res_id = htons(NFNL_SUBSYS_NFTABLES);

@@ -21,10 +21,18 @@ TEST_CASE("networks") {
     bool good;
     std::uint32_t address;
     int prefix;
-  } rows[] = {{"10.0.0.0/8", true, 0x0a000000, 8}, {"10.1.2.3/8", true, 0x0a000000, 8}, {"1.2.3.4", true, 0x01020304, 32},
-              {"0.0.0.0/0", true, 0, 0},           {"1.2.3.4/33", false, 0, 0},         {"1.2.3.4/-1", false, 0, 0},
-              {"1.2.3", false, 0, 0},              {"::/0", false, 0, 0},               {"", false, 0, 0},
-              {"1.2.3.4/", false, 0, 0},           {"1.2.3.4/8x", false, 0, 0},         {"a.b.c.d", false, 0, 0}};
+  } rows[] = {{"10.0.0.0/8", true, 0x0a000000, 8},
+              {"10.1.2.3/8", true, 0x0a000000, 8},
+              {"1.2.3.4", true, 0x01020304, 32},
+              {"0.0.0.0/0", true, 0, 0},
+              {"1.2.3.4/33", false, 0, 0},
+              {"1.2.3.4/-1", false, 0, 0},
+              {"1.2.3", false, 0, 0},
+              {"::/0", false, 0, 0},
+              {"", false, 0, 0},
+              {"1.2.3.4/", false, 0, 0},
+              {"1.2.3.4/8x", false, 0, 0},
+              {"a.b.c.d", false, 0, 0}};
   for (auto& row : rows) {
     CAPTURE(row.text);
     auto cidr = parse_cidr(row.text);

@@ -25,7 +25,8 @@ Result<std::map<std::string, Record>> read_records(int directory) {
   if (!os::exists_at(directory, "journal")) return records;
   SB_TRY(auto text, os::read_at(directory, "journal", kBytesMax));
   // Behind the last newline: a line that was being written when everything ended. It was not acknowledged.
-  std::string_view whole = std::string_view(text).substr(0, text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1);
+  std::string_view whole =
+      std::string_view(text).substr(0, text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1);
   for (auto line : split(whole, '\n')) {
     if (line.empty()) continue;
     auto entry = parse_journal_line(line);
@@ -45,21 +46,25 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory) {
   SB_TRY(auto opened, os::open_dir(directory));
   SB_TRY(auto records, read_records(opened.get()));
   std::unique_ptr<Journal> journal(new Journal(std::move(opened), std::move(records)));
-  for (const auto& [disk, record] : journal->records_) journal->live_bytes_ += (journal->live_[disk] = record_line(record)).size();
+  for (const auto& [disk, record] : journal->records_)
+    journal->live_bytes_ += (journal->live_[disk] = record_line(record)).size();
   SB_CHECK(journal->compact());
   journal->thread_ = std::thread([raw = journal.get()] { raw->run(); });
   return journal;
 }
 
-// The new file is opened before it takes the old one's name: whatever fails, file_ is the one that the next start reads.
+// The new file is opened before it takes the old one's name: whatever fails, file_ is the one that the next start
+// reads.
 Result<void> Journal::compact() {
   std::string text;
   for (const auto& [disk, line] : live_) text += line;
-  SB_TRY(auto fresh, os::open_at(directory_.get(), "journal.new", O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  SB_TRY(auto fresh,
+         os::open_at(directory_.get(), "journal.new", O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   SB_CHECK(os::write_all(fresh.get(), text));
   ::fallocate(fresh.get(), FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(text.size()) + kReserved);
   if (::fsync(fresh.get()) < 0) return fail_errno(errno, "sync the new journal");
-  if (::renameat(directory_.get(), "journal.new", directory_.get(), "journal") < 0) return fail_errno(errno, "rename the new journal");
+  if (::renameat(directory_.get(), "journal.new", directory_.get(), "journal") < 0)
+    return fail_errno(errno, "rename the new journal");
   file_ = std::move(fresh);
   size_ = text.size();
   if (::fsync(directory_.get()) < 0) return fail_errno(errno, "sync the journal's directory");
@@ -94,7 +99,8 @@ Result<void> Journal::wait_durable(Ticket ticket) {
   durable_changed_.wait(lock, [&] { return finished_ >= ticket || broken_errno_ != 0; });
   if (broken_errno_) return fail_errno(broken_errno_, "write the runner's journal");
   for (const auto& failure : failures_)
-    if (ticket >= failure.first && ticket <= failure.last) return fail_errno(failure.error, "write the runner's journal");
+    if (ticket >= failure.first && ticket <= failure.last)
+      return fail_errno(failure.error, "write the runner's journal");
   return {};
 }
 

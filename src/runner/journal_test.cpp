@@ -56,7 +56,8 @@ TEST_CASE("what was durable is there again, what is gone is not, a torn line is 
 
 TEST_CASE("a whole line that nobody understands is an error, not a silent loss") {
   Directory directory;
-  REQUIRE(os::put_file_at(AT_FDCWD, directory.path + "/journal", "{\"disk\":\"a\",\"id\":\"x\"}\nnonsense\n", 0600).has_value());
+  REQUIRE(os::put_file_at(AT_FDCWD, directory.path + "/journal", "{\"disk\":\"a\",\"id\":\"x\"}\nnonsense\n", 0600)
+              .has_value());
   CHECK(!Journal::open(directory.path).has_value());
 }
 

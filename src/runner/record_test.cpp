@@ -22,7 +22,8 @@ TEST_CASE("a record comes back from its line as it was") {
   record.start_time = 123456789012345;
   record.boot_id = "boot";
   record.started_at_ms = 1700000000000;
-  record.cause = Cause{.kind = "out_of_memory", .message = "m", .limit_bytes = 1, .peak_bytes = 2, .victim = "py\"th\non"};
+  record.cause =
+      Cause{.kind = "out_of_memory", .message = "m", .limit_bytes = 1, .peak_bytes = 2, .victim = "py\"th\non"};
   auto line = record_line(record);
   CHECK(line.find('\n') == line.size() - 1);
   auto entry = parse_journal_line(line.substr(0, line.size() - 1));
@@ -34,7 +35,10 @@ TEST_CASE("a record comes back from its line as it was") {
 }
 
 TEST_CASE("lines that are none") {
-  for (auto line : {"", "{", "[]", "{}", R"({"disk":"u"})", R"({"disk":1,"id":"x"})", R"({"disk":"u","id":"x","allow":["nonsense"]})"})
-    CHECK_MESSAGE((!parse_journal_line(line) || (!parse_journal_line(line)->record && parse_journal_line(line)->gone.empty())), line);
+  for (auto line : {"", "{", "[]", "{}", R"({"disk":"u"})", R"({"disk":1,"id":"x"})",
+                    R"({"disk":"u","id":"x","allow":["nonsense"]})"})
+    CHECK_MESSAGE(
+        (!parse_journal_line(line) || (!parse_journal_line(line)->record && parse_journal_line(line)->gone.empty())),
+        line);
   CHECK(parse_journal_line(R"({"gone":"u-1"})")->gone == "u-1");
 }

@@ -30,8 +30,8 @@ void kill_quietly(pid_t pid) {
 
 }  // namespace
 
-// Recorded pid -> pidfd -> the same start time (read after the pidfd was opened, so what is compared is what is held) ->
-// its cgroup -> its socket answers.
+// Recorded pid -> pidfd -> the same start time (read after the pidfd was opened, so what is compared is what is held)
+// -> its cgroup -> its socket answers.
 bool Sandboxes::adopt(Record record) {
   auto& host = parts_.host;
   if (record.boot_id != host.boot_id() || record.pid <= 0) return false;
@@ -81,8 +81,9 @@ Result<void> Sandboxes::recover(std::map<std::string, Record> records) {
     }
     if (was_running) {
       bool rebooted = record.boot_id != parts_.host.boot_id();
-      record.cause = Cause{.kind = rebooted ? "reboot" : "toolbox_died",
-                           .message = rebooted ? "The machine was restarted" : "The sandbox ended while its runner was away"};
+      record.cause =
+          Cause{.kind = rebooted ? "reboot" : "toolbox_died",
+                .message = rebooted ? "The machine was restarted" : "The sandbox ended while its runner was away"};
       record.state = State::stopped;
       record.paused = false;
       parts_.journal.append(record);
@@ -92,7 +93,8 @@ Result<void> Sandboxes::recover(std::map<std::string, Record> records) {
     sandbox->record = record;
     sandboxes_[record.id] = sandbox;
   }
-  if (adopted + stopped > 0) std::fprintf(stderr, "runner: %zu sandboxes adopted, %zu found stopped\n", adopted, stopped);
+  if (adopted + stopped > 0)
+    std::fprintf(stderr, "runner: %zu sandboxes adopted, %zu found stopped\n", adopted, stopped);
   runtime::Known known;
   known.disks = {disks.begin(), disks.end()};
   for (const auto& [id, sandbox] : sandboxes_) {

@@ -16,15 +16,26 @@ TEST_CASE("a specification is read") {
 }
 
 TEST_CASE("what is wrong in a specification is refused") {
-  for (auto body : {"", "{", "[]", "{}", R"({"image":{}})", R"({"image":{"layers":[]}})", R"({"image":{"layers":[1]}})",
-                    R"({"image":{"layers":["a"]},"cpus":0})", R"({"image":{"layers":["a"]},"cpus":"1"})",
-                    R"({"image":{"layers":["a"]},"cpus":-1})", R"({"image":{"layers":["a"]},"memoryBytes":1})",
-                    R"({"image":{"layers":["a"]},"diskBytes":-5})", R"({"image":{"layers":["a"]},"pidsMax":1})",
-                    R"({"image":{"layers":["a"]},"hostname":"a b"})", R"({"image":{"layers":["a"]},"hostname":"-x"})",
+  for (auto body : {"",
+                    "{",
+                    "[]",
+                    "{}",
+                    R"({"image":{}})",
+                    R"({"image":{"layers":[]}})",
+                    R"({"image":{"layers":[1]}})",
+                    R"({"image":{"layers":["a"]},"cpus":0})",
+                    R"({"image":{"layers":["a"]},"cpus":"1"})",
+                    R"({"image":{"layers":["a"]},"cpus":-1})",
+                    R"({"image":{"layers":["a"]},"memoryBytes":1})",
+                    R"({"image":{"layers":["a"]},"diskBytes":-5})",
+                    R"({"image":{"layers":["a"]},"pidsMax":1})",
+                    R"({"image":{"layers":["a"]},"hostname":"a b"})",
+                    R"({"image":{"layers":["a"]},"hostname":"-x"})",
                     R"({"image":{"layers":["a"]},"hosts":[{"address":"x","name":"y"}]})",
                     R"({"image":{"layers":["a"]},"hosts":[{"address":"1.2.3.4","name":"y\n6.6.6.6 z"}]})",
                     R"({"image":{"layers":["a"]},"network":{"allow":["10.0.0.0/33"]}})",
-                    R"({"image":{"layers":["a"]},"network":{"allow":["::/0"]}})", R"({"image":{"layers":["a"],"base":"../x"}})"})
+                    R"({"image":{"layers":["a"]},"network":{"allow":["::/0"]}})",
+                    R"({"image":{"layers":["a"],"base":"../x"}})"})
     CHECK_MESSAGE(!parse_spec(body), body);
 }
 

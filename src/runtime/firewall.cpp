@@ -101,13 +101,15 @@ add rule arp TABLE input iifname @boxes arp operation request arp daddr ip != GA
 
 }  // namespace
 
-std::string firewall_text(const std::string& table, std::uint32_t network, const std::vector<std::uint32_t>& dns, bool counted) {
+std::string firewall_text(const std::string& table, std::uint32_t network, const std::vector<std::uint32_t>& dns,
+                          bool counted) {
   std::string text = kText, elements;
   for (auto address : dns) elements += (elements.empty() ? "" : ", ") + os::address_text(address);
   replace_all(text, "COUNTER_SETS", counted ? kCounterSets : "");
   replace_all(text, "COUNTER_RULES", counted ? kCounterRules : "");
   // One that lies in the list already would overlap with it.
-  bool listed = network >> 24 == 10 || network >> 22 == (100u << 2 | 1) || network >> 20 == (172u << 4 | 1) || network >> 16 == (192u << 8 | 168);
+  bool listed = network >> 24 == 10 || network >> 22 == (100u << 2 | 1) || network >> 20 == (172u << 4 | 1) ||
+                network >> 16 == (192u << 8 | 168);
   replace_all(text, "NEVER", listed ? std::string(kNever) : kNever + (", " + os::address_text(network)) + "/16");
   replace_all(text, "DNS_ELEMENTS", elements.empty() ? "" : "add element inet TABLE dns { " + elements + " }");
   replace_all(text, "TABLE", table);
@@ -115,7 +117,7 @@ std::string firewall_text(const std::string& table, std::uint32_t network, const
 }
 
 Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, std::uint32_t network,
-                                                  const std::vector<std::uint32_t>& dns) {
+                                                 const std::vector<std::uint32_t>& dns) {
   std::string table = "sebring_" + instance;
   std::replace(table.begin(), table.end(), '-', '_');
   auto loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, network, dns, true));

@@ -52,7 +52,8 @@ TEST_CASE("processors are spread evenly") {
 
 TEST_CASE("own files") {
   CHECK(meminfo_text(std::uint64_t{1} << 30).starts_with("MemTotal:        1048576 kB\nMemFree:         1032192 kB\n"));
-  std::string host = "processor\t: 0\nmodel name\t: X\ncpu cores\t: 8\n\nprocessor\t: 1\nmodel name\t: X\ncpu cores\t: 8\n\n";
+  std::string host =
+      "processor\t: 0\nmodel name\t: X\ncpu cores\t: 8\n\nprocessor\t: 1\nmodel name\t: X\ncpu cores\t: 8\n\n";
   CHECK(cpuinfo_text(host, 1) == "processor\t: 0\nmodel name\t: X\ncpu cores\t: 1\n\n");
   CHECK(cpuinfo_text(host, 5).find("processor\t: 1\n") != std::string::npos);
   CHECK(cpuinfo_text("", 3).empty());

@@ -41,7 +41,8 @@ class SlotMaker {
   Result<Slot> make_slot(std::string upper, const std::vector<std::string>& layers);
 
  private:
-  SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires) : host_(host), cleanup_(cleanup), wires_(std::move(wires)) {}
+  SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires)
+      : host_(host), cleanup_(cleanup), wires_(std::move(wires)) {}
   Result<void> build(Slot& slot, const std::vector<std::string>& layers);
   Result<void> listen(Slot& slot);
   Result<void> start_toolbox(Slot& slot);

@@ -13,11 +13,16 @@ constexpr std::size_t kPlainShare = 4;
 
 }  // namespace
 
-SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config) : host_(host), cleanup_(cleanup), config_(config), uppers_(host, cleanup, std::max<std::size_t>(8, config.wanted / 2)) {}
+SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config)
+    : host_(host),
+      cleanup_(cleanup),
+      config_(config),
+      uppers_(host, cleanup, std::max<std::size_t>(8, config.wanted / 2)) {}
 
 void SlotPool::start() {
   uppers_.start();
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i) threads_.emplace_back([this] { refill(); });
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i)
+    threads_.emplace_back([this] { refill(); });
 }
 
 SlotPool::~SlotPool() {
@@ -32,7 +37,8 @@ SlotPool::~SlotPool() {
 }
 
 bool SlotPool::wants_plain_slot() const {
-  auto plain = static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.root; }));
+  auto plain = static_cast<std::size_t>(
+      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.root; }));
   return plain * kPlainShare < slots_.size() + 1;
 }
 
@@ -71,7 +77,8 @@ void SlotPool::refill() {
 std::deque<Slot>::iterator SlotPool::pick(const std::vector<std::string>& layers, bool own_disk) {
   auto plain = std::find_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.root; });
   if (own_disk) return plain != slots_.end() ? plain : slots_.begin();
-  auto fitting = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) { return slot.root && slot.layers == layers; });
+  auto fitting =
+      std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) { return slot.root && slot.layers == layers; });
   if (fitting != slots_.end()) return fitting;
   return plain != slots_.end() ? plain : slots_.begin();
 }

@@ -21,7 +21,7 @@ struct SlotPoolConfig {
 class SlotPool {
  public:
   SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config);
-  ~SlotPool();  // ends all waiting slots
+  ~SlotPool();   // ends all waiting slots
   void start();  // begins to make slots
 
   // A slot for a new disk over `layers` (one made ahead for them, when there is one), or with `own_disk` one for a disk

@@ -14,8 +14,8 @@ struct Known {
 };
 
 // Frees everything of this instance that is not known: what a killed runner has left. Everything is named after an
-// index or lies in this instance's part of the pool, so it shows up wherever it is left: groups, sockets, files, rules, links,
-// processes, disks. Before the first slot is made. Returns at once; the cleanup does the work.
+// index or lies in this instance's part of the pool, so it shows up wherever it is left: groups, sockets, files, rules,
+// links, processes, disks. Before the first slot is made. Returns at once; the cleanup does the work.
 void destroy_strays(Host& host, Cleanup& cleanup, const Known& known);
 
 }  // namespace sebring::runtime

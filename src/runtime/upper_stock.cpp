@@ -10,7 +10,8 @@ constexpr auto kPauseAfterFailure = std::chrono::milliseconds(500);
 
 }  // namespace
 
-UpperStock::UpperStock(Host& host, Cleanup& cleanup, std::size_t wanted) : host_(host), cleanup_(cleanup), wanted_(wanted) {}
+UpperStock::UpperStock(Host& host, Cleanup& cleanup, std::size_t wanted)
+    : host_(host), cleanup_(cleanup), wanted_(wanted) {}
 
 void UpperStock::start() {
   for (std::size_t i = 0; i < std::min(kThreads, wanted_); ++i) threads_.emplace_back([this] { make(); });

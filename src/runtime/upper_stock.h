@@ -1,6 +1,6 @@
 #pragma once
-// Fresh uppers, made ahead. Making one commits the pool's file system, which takes milliseconds and more on a busy disk;
-// several threads at once share a commit.
+// Fresh uppers, made ahead. Making one commits the pool's file system, which takes milliseconds and more on a busy
+// disk; several threads at once share a commit.
 #include <condition_variable>
 #include <mutex>
 #include <string>

@@ -17,8 +17,8 @@ namespace sebring::slot {
 
 inline constexpr std::size_t kMessageBytesMax = 320 * 1024;
 
-// Who makes the user namespace. The kernel counts inotify instances, namespaces, locked memory and message queues on the
-// maker's account too: an id of its own for each sandbox, or they all would share the limits of the host's root.
+// Who makes the user namespace. The kernel counts inotify instances, namespaces, locked memory and message queues on
+// the maker's account too: an id of its own for each sandbox, or they all would share the limits of the host's root.
 struct Begin {
   std::uint32_t owner_id;
 };
@@ -35,7 +35,13 @@ struct Prepare {
   char place[128];  // an empty directory of the host, where the skeleton is attached until it becomes the root
 };
 
-enum EnterFd : std::uint32_t { kRoot = 1, kListening = 2, kUserCgroup = 4, kMemoryDirectory = 8, kGitHelper = 16 };  // sent in this order
+enum EnterFd : std::uint32_t {
+  kRoot = 1,
+  kListening = 2,
+  kUserCgroup = 4,
+  kMemoryDirectory = 8,
+  kGitHelper = 16
+};  // sent in this order
 enum EnterFile : std::uint32_t { kWriteHosts = 1, kWriteResolv = 2, kWriteHostname = 4 };
 struct Enter {
   char hostname[65];

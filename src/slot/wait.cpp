@@ -58,7 +58,8 @@ void say_hello(pid_t pid) {
 Result<void> join_namespaces() {
   auto begin = read_order<Begin>(receive(sizeof(Begin)));
   // Making the namespace as that id must not cost the right to make it; raw calls, as in any single-threaded program.
-  if (::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0 || ::setresgid(begin.owner_id, begin.owner_id, begin.owner_id) < 0 ||
+  if (::prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0 ||
+      ::setresgid(begin.owner_id, begin.owner_id, begin.owner_id) < 0 ||
       ::setresuid(begin.owner_id, begin.owner_id, begin.owner_id) < 0)
     return fail_errno(errno, "become the owner of the namespaces");
   if (::unshare(CLONE_NEWUSER) < 0) return fail_errno(errno, "make a user namespace");

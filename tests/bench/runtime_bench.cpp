@@ -29,8 +29,11 @@ double now() { return std::chrono::duration<double, std::micro>(Steady::now().ti
 void line(const char* name, std::vector<double> values) {
   if (values.empty()) return;
   std::sort(values.begin(), values.end());
-  auto at = [&](double part) { return values[std::min(values.size() - 1, static_cast<std::size_t>(part * static_cast<double>(values.size())))]; };
-  std::printf("%-34s p50 %8.0f  p95 %8.0f  p99 %8.0f  min %8.0f  n %zu\n", name, at(0.5), at(0.95), at(0.99), values.front(), values.size());
+  auto at = [&](double part) {
+    return values[std::min(values.size() - 1, static_cast<std::size_t>(part * static_cast<double>(values.size())))];
+  };
+  std::printf("%-34s p50 %8.0f  p95 %8.0f  p99 %8.0f  min %8.0f  n %zu\n", name, at(0.5), at(0.95), at(0.99),
+              values.front(), values.size());
 }
 
 void load() {
@@ -45,7 +48,8 @@ void one_by_one(Machine& machine, int count) {
     auto slot = machine.slots().take(machine.spec().layers, false, 20'000);
     if (!slot) return;
     double taken = now();
-    auto container = runtime::start_container(machine.host(), machine.wires(), machine.cleanup(), std::move(*slot), machine.spec());
+    auto container =
+        runtime::start_container(machine.host(), machine.wires(), machine.cleanup(), std::move(*slot), machine.spec());
     double ready = now();
     if (!container) {
       std::printf("%s\n", container.error().message().c_str());
@@ -84,7 +88,8 @@ void sustained(Machine& machine, int count, int workers) {
       while (left-- > 0) {
         auto slot = machine.slots().take(machine.spec().layers, false, 60'000);
         if (!slot) break;
-        auto container = runtime::start_container(machine.host(), *wires, machine.cleanup(), std::move(*slot), machine.spec());
+        auto container =
+            runtime::start_container(machine.host(), *wires, machine.cleanup(), std::move(*slot), machine.spec());
         if (!container) break;
         run(*container, "true");
         machine.destroy(std::move(*container));
@@ -93,7 +98,8 @@ void sustained(Machine& machine, int count, int workers) {
   for (auto& thread : threads) thread.join();
   double made = now() - t;
   machine.cleanup().wait_until_empty(60'000);
-  std::printf("%d cycles, %d workers: %.0f/s, cleaned up at %.0f/s\n", count, workers, count / made * 1e6, count / (now() - t) * 1e6);
+  std::printf("%d cycles, %d workers: %.0f/s, cleaned up at %.0f/s\n", count, workers, count / made * 1e6,
+              count / (now() - t) * 1e6);
 }
 
 }  // namespace

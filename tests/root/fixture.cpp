@@ -146,7 +146,8 @@ Output run(const runtime::Container& container, const std::string& command, int 
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   container.socket.copy(address.sun_path, sizeof address.sun_path - 1);
-  if (::connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) return {-1, "connect: " + errno_text(errno)};
+  if (::connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
+    return {-1, "connect: " + errno_text(errno)};
   (void)os::write_all(connection.get(), std::to_string(uid) + " " + command);
   ::shutdown(connection.get(), SHUT_WR);
   auto answer = os::read_all(connection.get(), 16 << 20);
@@ -159,7 +160,8 @@ Output run(const runtime::Container& container, const std::string& command, int 
 // Other instances on this machine have links of that kind too: ours are those of a chunk that we have leased.
 static bool ours(std::string_view number) {
   auto index = parse_integer(number.substr(0, number.find_first_not_of("0123456789")));
-  auto owner = index ? os::read_at(AT_FDCWD, "/run/sebring/leases/" + std::to_string(*index / runtime::kChunk)) : Result<std::string>("");
+  auto owner = index ? os::read_at(AT_FDCWD, "/run/sebring/leases/" + std::to_string(*index / runtime::kChunk))
+                     : Result<std::string>("");
   return owner && owner->find("root-test") != std::string::npos;
 }
 
@@ -173,7 +175,8 @@ std::vector<std::string> traces() {
   add_lines("mount", mounts ? *mounts : "", "sebring-root-test");
   auto links = os::run_program_checked({"ip", "-o", "link"});
   for (auto line : split(links ? std::string_view(*links) : std::string_view(), '\n'))
-    if (auto at = line.find(": sb"); at != std::string_view::npos && ours(line.substr(at + 4))) found.push_back("link: " + std::string(line));
+    if (auto at = line.find(": sb"); at != std::string_view::npos && ours(line.substr(at + 4)))
+      found.push_back("link: " + std::string(line));
   auto rules = os::run_program_checked({"nft", "list", "tables"});
   add_lines("rules", rules ? *rules : "", "sebring_root_test");
   auto groups = os::run_program_checked({"find", "/sys/fs/cgroup", "-type", "d", "-name", "*sebring-root-test*"});
@@ -181,7 +184,8 @@ std::vector<std::string> traces() {
   auto names = os::list_dir_at(AT_FDCWD, "/proc");
   for (const auto& name : names ? *names : std::vector<std::string>{})
     if (parse_integer(name))
-      if (auto groups_of = os::read_at(AT_FDCWD, "/proc/" + name + "/cgroup"); groups_of && groups_of->find("sebring-root-test") != std::string::npos)
+      if (auto groups_of = os::read_at(AT_FDCWD, "/proc/" + name + "/cgroup");
+          groups_of && groups_of->find("sebring-root-test") != std::string::npos)
         found.push_back("process: " + name);
   return found;
 }

@@ -46,7 +46,8 @@ struct Answer {
 
 class RunnerProcess {
  public:
-  explicit RunnerProcess(std::string directory = Machine::get().directory() + "-runner") : directory_(std::move(directory)) {
+  explicit RunnerProcess(std::string directory = Machine::get().directory() + "-runner")
+      : directory_(std::move(directory)) {
     std::filesystem::create_directories(directory_ + "/run");
     start();
   }
@@ -89,8 +90,13 @@ class RunnerProcess {
     return answer;
   }
   Answer put(const std::string& id, bool must_exist = false) {
-    bj::object spec{{"image", bj::object{{"layers", bj::array{kDigest}}}}, {"cpus", 1}, {"memoryBytes", 128 << 20},
-                    {"diskBytes", 64 << 20}, {"hostname", id}, {"mustExist", must_exist}, {"toolbox", bj::object{}}};
+    bj::object spec{{"image", bj::object{{"layers", bj::array{kDigest}}}},
+                    {"cpus", 1},
+                    {"memoryBytes", 128 << 20},
+                    {"diskBytes", 64 << 20},
+                    {"hostname", id},
+                    {"mustExist", must_exist},
+                    {"toolbox", bj::object{}}};
     return ask("PUT", "/v1/sandboxes/" + id, bj::serialize(spec));
   }
   Output run(const std::string& id, const std::string& command, int uid = 0) {
@@ -107,7 +113,8 @@ class RunnerProcess {
   }
   // The image, put into the runner's own pool through its mount namespace.
   void make_image_once() {
-    std::string root = "/proc/" + std::to_string(pid_) + "/root" + std::filesystem::canonical(directory_ + "/run").string() + "/m/pool/layers/";
+    std::string root = "/proc/" + std::to_string(pid_) + "/root" +
+                       std::filesystem::canonical(directory_ + "/run").string() + "/m/pool/layers/";
     if (!std::filesystem::exists(root + (kDigest + 7))) test::make_image(root + (kDigest + 7));
   }
   pid_t pid() const { return pid_; }
@@ -146,7 +153,8 @@ TEST_CASE("the runner's protocol from create to delete") {
   CHECK(usage.body["memoryLimitBytes"].to_number<std::int64_t>() == 128 << 20);
   CHECK(runner.ask("POST", "/v1/sandboxes/one/limits", R"({"memoryBytes":268435456})").status == 200);
   CHECK(runner.run("one", "grep MemTotal /proc/meminfo").text == "MemTotal:         262144 kB\n");
-  CHECK(runner.ask("POST", "/v1/sandboxes/one/fork", R"({"newId":"two","diskBytes":67108864})").text("state") == "stopped");
+  CHECK(runner.ask("POST", "/v1/sandboxes/one/fork", R"({"newId":"two","diskBytes":67108864})").text("state") ==
+        "stopped");
   CHECK(runner.put("two", true).status == 200);
   CHECK(runner.run("two", "cat /root/kept; hostname; cat /etc/hostname").text == "kept\ntwo\ntwo\n");
   CHECK(runner.ask("POST", "/v1/sandboxes/one/snapshot", R"({"name":"snap-1"})").text("layer") == "snap-1");
@@ -167,7 +175,9 @@ TEST_CASE("stop: TERM first, then KILL after the grace; force does not wait") {
   RunnerProcess runner;
   runner.make_image_once();
   runner.put("polite");
-  runner.run("polite", "setsid sh -c 'trap \"echo bye > /root/said; exit\" TERM; while :; do sleep 0.05; done' >/dev/null 2>&1 &");
+  runner.run(
+      "polite",
+      "setsid sh -c 'trap \"echo bye > /root/said; exit\" TERM; while :; do sleep 0.05; done' >/dev/null 2>&1 &");
   ::usleep(300'000);
   auto before = Steady::now();
   CHECK(runner.ask("POST", "/v1/sandboxes/polite/stop", R"({"graceMs":10000})").text("state") == "stopped");
@@ -193,7 +203,8 @@ TEST_CASE("a sandbox whose PID 1 is killed is reported with the cause, keeps its
   auto made = runner.put("victim");
   runner.run("victim", "echo kept > /root/kept");
   ::kill(made.body["pid"].to_number<int>(), SIGKILL);
-  for (int i = 0; i < 100 && runner.ask("GET", "/v1/sandboxes/victim").text("state") != "stopped"; ++i) ::usleep(10'000);
+  for (int i = 0; i < 100 && runner.ask("GET", "/v1/sandboxes/victim").text("state") != "stopped"; ++i)
+    ::usleep(10'000);
   auto report = runner.ask("GET", "/v1/sandboxes/victim");
   CHECK(report.text("state") == "stopped");
   CHECK(report.cause() == "killed");
@@ -239,9 +250,12 @@ TEST_CASE("kill -9 of the runner at any moment of creates, stops and deletes") {
       std::string socket = runner.directory() + "/runner.sock";
       for (int i = 0;; ++i) {
         std::string id = "c" + std::to_string(round) + "-" + std::to_string(i), url = "http://x/v1/sandboxes/" + id;
-        std::string spec = R"({"image":{"layers":[")" + std::string(kDigest) + R"("]},"memoryBytes":134217728,"diskBytes":67108864})";
+        std::string spec =
+            R"({"image":{"layers":[")" + std::string(kDigest) + R"("]},"memoryBytes":134217728,"diskBytes":67108864})";
         (void)os::run_program({"curl", "-s", "-m", "5", "--unix-socket", socket, "-X", "PUT", "-d", spec, url});
-        if (i % 3 == 1) (void)os::run_program({"curl", "-s", "-m", "5", "--unix-socket", socket, "-d", R"({"force":true})", url + "/stop"});
+        if (i % 3 == 1)
+          (void)os::run_program(
+              {"curl", "-s", "-m", "5", "--unix-socket", socket, "-d", R"({"force":true})", url + "/stop"});
         if (i % 3 == 2) (void)os::run_program({"curl", "-s", "-m", "5", "--unix-socket", socket, "-X", "DELETE", url});
       }
     }
