@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <memory>
+#include <utility>
 
 namespace sebring::os {
 
@@ -77,6 +78,9 @@ class TreeRemover {
     return {};
   }
 
+  // Whether something was moved up since it was asked last.
+  bool take_again() { return std::exchange(again_, false); }
+
  private:
   Result<void> remove_directory(int dir, const std::string& name, int depth) {
     if (::unlinkat(dir, name.c_str(), AT_REMOVEDIR) == 0) return {};
@@ -99,8 +103,6 @@ class TreeRemover {
   int top_;
   dev_t device_;
   int lifted_ = 0;
-
- public:
   bool again_ = false;
 };
 
@@ -112,11 +114,10 @@ Result<void> remove_tree_at(int dir, const std::string& name) {
   if (!top) return top.error().os_errno() == ENOENT ? Result<void>{} : std::unexpected(std::move(top).error());
   struct stat status;
   if (::fstat(top->get(), &status) < 0) return fail_errno(errno, "stat " + name);
-  for (bool again = true; again;) {
-    TreeRemover remover(top->get(), status.st_dev);
+  TreeRemover remover(top->get(), status.st_dev);
+  do {
     SB_CHECK(remover.empty(top->get(), 0));
-    again = remover.again_;
-  }
+  } while (remover.take_again());
   return remove_dir_at(dir, name);
 }
 

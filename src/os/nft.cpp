@@ -35,7 +35,8 @@ Result<Cidr> parse_cidr(std::string_view text) {
   return cidr;
 }
 
-NftBatch::NftBatch(Netlink& netfilter, std::string table) : netlink_(netfilter), table_(std::move(table)) {
+NftBatch::NftBatch(Netlink& netfilter, std::string table)
+    : netlink_(netfilter), table_(std::move(table)), family_(NFPROTO_INET) {
   netlink_.clear();
   nfgenmsg body = generic(AF_UNSPEC);
   body.res_id = htons(NFNL_SUBSYS_NFTABLES);
@@ -57,7 +58,7 @@ std::vector<char> NftBatch::interface_address_key(const std::string& name, std::
 
 void NftBatch::message(int type, int flags) {
   netlink_.message(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type),
-                   static_cast<std::uint16_t>(flags | NLM_F_ACK), generic(NFPROTO_INET));
+                   static_cast<std::uint16_t>(flags | NLM_F_ACK), generic(family_));
 }
 
 void NftBatch::element(int type, int flags, const std::string& set, const std::vector<char>& key,

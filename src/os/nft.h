@@ -16,10 +16,13 @@ struct Cidr {
 // "10.0.0.0/8" or a plain address. Bits behind the prefix must be zero or are cleared.
 Result<Cidr> parse_cidr(std::string_view text);
 
-// Changes of one table of family inet; all of them take effect at commit(), or none.
+// Changes of tables of one name, in family inet unless said otherwise; all of them take effect at commit(), or none.
 class NftBatch {
  public:
   NftBatch(Netlink& netfilter, std::string table);
+
+  // Of the changes that follow: NFPROTO_INET, NFPROTO_ARP.
+  void set_family(std::uint8_t family) { family_ = family; }
 
   // Keys: an interface's name, or name and IPv4 address concatenated.
   static std::vector<char> interface_key(const std::string& name);
@@ -52,6 +55,7 @@ class NftBatch {
 
   Netlink& netlink_;
   std::string table_;
+  std::uint8_t family_;
   std::size_t rule_ = 0;
   std::size_t inner_ = 0;
 };

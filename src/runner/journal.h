@@ -10,6 +10,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -28,32 +29,46 @@ class Journal {
 
   using Ticket = std::uint64_t;
   // Thread-safe. In the page cache soon (a killed process loses nothing that was written), on disk later.
-  Ticket append(std::string line);
+  Ticket append(const Record& record);
+  Ticket append_gone(const std::string& disk);
   // Returns once the line is on disk, or could not be written.
   Result<void> wait_durable(Ticket ticket);
 
  private:
-  Journal(UniqueFd file, std::map<std::string, Record> records)
-      : file_(std::move(file)), records_(std::move(records)) {}
+  // One change: the disk's line as it stands from now on; empty: gone.
+  struct Change {
+    std::string disk;
+    std::string line;
+  };
+  Journal(UniqueFd directory, std::map<std::string, Record> records)
+      : directory_(std::move(directory)), records_(std::move(records)) {}
+  Ticket add(Change change);
   void run();
+  int write_changes(const std::vector<Change>& changes);
   int write_and_sync(const std::string& text);
+  // Writes the live lines to a new file and goes on there.
+  Result<void> compact();
 
   struct Failure {
     Ticket first;
     Ticket last;
     int error;
   };
+  UniqueFd directory_;
   UniqueFd file_;
   std::map<std::string, Record> records_;
   std::mutex mutex_;
   std::condition_variable more_;
   std::condition_variable durable_changed_;
-  std::string pending_;
+  std::vector<Change> pending_;
   Ticket appended_ = 0;
   Ticket finished_ = 0;  // written, or failed
   std::deque<Failure> failures_;
   std::atomic<int> broken_errno_ = 0;
-  std::size_t size_ = 0;  // of the thread
+  // Of the thread.
+  std::size_t size_ = 0;
+  std::size_t live_bytes_ = 0;
+  std::map<std::string, std::string> live_;  // the last line of each disk
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -70,7 +70,7 @@ Result<void> Sandboxes::recover(std::map<std::string, Record> records) {
       // A delete that was interrupted, or a disk that was never made.
       if (record.pid > 0 && record.boot_id == parts_.host.boot_id() && os::start_time(record.pid) == record.start_time)
         kill_quietly(record.pid);
-      parts_.journal.append(gone_line(disk));
+      parts_.journal.append_gone(disk);
       continue;
     }
     disks.push_back(disk);
@@ -86,7 +86,7 @@ Result<void> Sandboxes::recover(std::map<std::string, Record> records) {
                 .message = rebooted ? "The machine was restarted" : "The sandbox ended while its runner was away"};
       record.state = State::stopped;
       record.paused = false;
-      parts_.journal.append(record_line(record));
+      parts_.journal.append(record);
       ++stopped;
     }
     auto sandbox = std::make_shared<Sandbox>(parts_.executor);

@@ -28,7 +28,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::set_limits(std::string id, Limits
   });
   SB_CO_CHECK(std::move(applied));
   sandbox->record = std::move(record);
-  Journal::Ticket ticket = parts_.journal.append(record_line(sandbox->record));
+  Journal::Ticket ticket = parts_.journal.append(sandbox->record);
   SB_CO_CHECK(co_await wait_durable(ticket));
   co_return report_of(*sandbox);
 }
@@ -46,7 +46,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::set_network(std::string id, runti
     sandbox->container->network = policy;
   }
   sandbox->record.network = std::move(policy);
-  Journal::Ticket ticket = parts_.journal.append(record_line(sandbox->record));
+  Journal::Ticket ticket = parts_.journal.append(sandbox->record);
   SB_CO_CHECK(co_await wait_durable(ticket));
   co_return report_of(*sandbox);
 }
@@ -87,10 +87,10 @@ asio::awaitable<Result<bj::object>> Sandboxes::fork(std::string id, ForkOrder or
   Record changed_parent = parent->record;
   auto copied = co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<void> {
     auto& pool = parts_.host.pool();
-    SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record_line(record))));
+    SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record)));
     auto done = pool.copy_upper(changed_parent.disk, record.disk, record.limits.disk_bytes);
     if (!done) {
-      parts_.journal.append(gone_line(record.disk));
+      parts_.journal.append_gone(record.disk);
       return done;
     }
     // What the child holds still counts as the parent's.
@@ -98,7 +98,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::fork(std::string id, ForkOrder or
       SB_TRY(auto used, pool.usage(changed_parent.disk));
       changed_parent.disk_held_bytes = used;
       SB_CHECK(pool.set_limit(changed_parent.disk, changed_parent.limits.disk_bytes + used));
-      parts_.journal.append(record_line(changed_parent));
+      parts_.journal.append(changed_parent);
     }
     return {};
   });
@@ -178,7 +178,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::restore(std::string id, RestoreOr
   record.limits.disk_bytes = order.disk_bytes;
   auto restored = co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<void> {
     auto& pool = parts_.host.pool();
-    SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record_line(record))));
+    SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record)));
     auto done = [&]() -> Result<void> {
       SB_CHECK(pool.create_upper(record.disk, order.disk_bytes));
       SB_TRY(auto input, open_object(parts_.objects_dir, order.path, O_RDONLY));

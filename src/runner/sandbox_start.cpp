@@ -47,11 +47,11 @@ struct StartJob {
 static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, runtime::Host::Wires& wires) {
   if (job.fresh && !job.base.empty()) {
     job.record.disk = runtime::Host::new_upper_name();
-    Journal::Ticket intent = parts.journal.append(record_line(job.record));
+    Journal::Ticket intent = parts.journal.append(job.record);
     SB_CHECK(parts.journal.wait_durable(intent));
     auto copied = parts.host.pool().create_upper_from_snapshot(job.base, job.record.disk, job.spec.limits.disk_bytes);
     if (!copied) {
-      parts.journal.append(gone_line(job.record.disk));
+      parts.journal.append_gone(job.record.disk);
       return std::unexpected(std::move(copied).error());
     }
     job.spec.upper = job.record.disk;
@@ -68,10 +68,13 @@ static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, ru
   job.record.boot_id = parts.host.boot_id();
   job.record.started_at_ms = system_clock().wall_ms();
   job.record.cause.reset();
-  Journal::Ticket ticket = parts.journal.append(record_line(job.record));
+  Journal::Ticket ticket = parts.journal.append(job.record);
   auto container = runtime::start_container(parts.host, wires, parts.cleanup, std::move(*slot), job.spec);
   if (!container) {
-    parts.journal.append(job.spec.upper.empty() ? gone_line(job.record.disk) : record_line(stopped));
+    if (job.spec.upper.empty())
+      parts.journal.append_gone(job.record.disk);
+    else
+      parts.journal.append(stopped);
     return std::unexpected(std::move(container).error());
   }
   if (!container->unused_upper.empty()) parts.slots.give_back_upper(std::move(container->unused_upper));

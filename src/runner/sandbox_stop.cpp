@@ -74,7 +74,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::stop(std::string id, StopOrder or
     sandbox->record.state = State::stopped;
     sandbox->record.cause.reset();
     sandbox->record.paused = false;
-    Journal::Ticket ticket = parts_.journal.append(record_line(sandbox->record));
+    Journal::Ticket ticket = parts_.journal.append(sandbox->record);
     let_go(sandbox);
     SB_CO_CHECK(co_await wait_durable(ticket));
   }
@@ -89,7 +89,7 @@ asio::awaitable<Result<void>> Sandboxes::remove(std::string id) {
   sandbox->record.state = State::deleting;
   // Synced while the processes die. A journal that cannot be written must not keep a sandbox alive: the disk's absence
   // tells the same to the next start.
-  Journal::Ticket ticket = parts_.journal.append(record_line(sandbox->record));
+  Journal::Ticket ticket = parts_.journal.append(sandbox->record);
   SB_CO_CHECK(co_await kill(sandbox));
   runtime::Leftover leftover;
   if (sandbox->container) leftover = leftover_of(std::move(*sandbox->container), false);
@@ -110,7 +110,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::set_paused(std::string id, bool p
   if (sandbox->record.paused != paused) {
     SB_CO_CHECK(parts_.host.cgroups().freeze(runtime::name_of(sandbox->record.index), paused));
     sandbox->record.paused = paused;
-    parts_.journal.append(record_line(sandbox->record));
+    parts_.journal.append(sandbox->record);
   }
   co_return report_of(*sandbox);
 }

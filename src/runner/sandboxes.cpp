@@ -120,7 +120,7 @@ asio::awaitable<void> Sandboxes::notice_end(Handle sandbox, std::shared_ptr<Life
   Cause cause = cause_of(*sandbox);
   sandbox->record.state = State::stopped;
   sandbox->record.cause = cause;
-  parts_.journal.append(record_line(sandbox->record));
+  parts_.journal.append(sandbox->record);
   let_go(sandbox);
   bj::object event{{"type", "exited"}, {"id", sandbox->record.id}, {"cause", cause_json(cause)}};
   parts_.events.publish(bj::serialize(event) + "\n");
@@ -177,7 +177,7 @@ void Sandboxes::let_go(Handle sandbox) {
 // The record ends when the disk is gone.
 void Sandboxes::forget_later(const std::string& disk, runtime::Leftover& leftover) {
   leftover.upper = disk;
-  leftover.done = [&journal = parts_.journal, disk] { journal.append(gone_line(disk)); };
+  leftover.done = [&journal = parts_.journal, disk] { journal.append_gone(disk); };
 }
 
 }  // namespace sebring::runner

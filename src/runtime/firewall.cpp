@@ -93,9 +93,10 @@ add rule inet TABLE outbound ct state new add @open_count { iifname ct count ove
 // A sandbox may ask who has the gateway's address, and nothing else of the host: by ARP it would learn its others.
 constexpr char kArp[] = R"(
 add table arp TABLE
+add set arp TABLE boxes { type ifname; }
 add chain arp TABLE input { type filter hook input priority filter; policy accept; }
 flush chain arp TABLE input
-add rule arp TABLE input iifname "sb*" arp saddr ip NETWORK/16 arp operation request arp daddr ip != GATEWAY drop
+add rule arp TABLE input iifname @boxes arp operation request arp daddr ip != GATEWAY drop
 )";
 
 }  // namespace
@@ -124,12 +125,11 @@ Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, st
   if (!loaded) return std::unexpected(std::move(loaded).error().while_doing("load the firewall"));
   std::string arp = kArp;
   replace_all(arp, "TABLE", table);
-  // Other servers of this machine have links of that name too, in networks of their own.
-  replace_all(arp, "NETWORK", os::address_text(network));
   replace_all(arp, "GATEWAY", os::address_text(gateway_of(network)));
-  (void)os::run_program({"nft", "-f", "-"}, arp);  // no arp tables in this kernel: the addresses below stay visible
+  // Without arp tables in this kernel the host's other addresses can be guessed; nothing answers on them.
+  bool with_arp = os::run_program_checked({"nft", "-f", "-"}, arp).has_value();
   SB_CHECK(os::write_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", "1"));
-  return std::unique_ptr<Firewall>(new Firewall(std::move(table), network));
+  return std::unique_ptr<Firewall>(new Firewall(std::move(table), network, with_arp));
 }
 
 Result<void> Firewall::add(os::Netlink& netfilter, Index index) const {
@@ -137,6 +137,10 @@ Result<void> Firewall::add(os::Netlink& netfilter, Index index) const {
   std::string link = link_of(index);
   batch.add_element("boxes", os::NftBatch::interface_key(link));
   batch.add_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
+  if (with_arp_) {
+    batch.set_family(NFPROTO_ARP);
+    batch.add_element("boxes", os::NftBatch::interface_key(link));
+  }
   return batch.commit("let " + link + " into the firewall");
 }
 
@@ -147,6 +151,12 @@ void Firewall::remove(os::Netlink& netfilter, Index index) const {
   for (auto set : {"listed", "strict", "blocked", "boxes"}) {
     os::NftBatch batch(netfilter, table_);
     batch.delete_element(set, key);
+    (void)batch.commit("");
+  }
+  if (with_arp_) {
+    os::NftBatch batch(netfilter, table_);
+    batch.set_family(NFPROTO_ARP);
+    batch.delete_element("boxes", key);
     (void)batch.commit("");
   }
   os::NftBatch source(netfilter, table_);

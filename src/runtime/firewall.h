@@ -40,9 +40,11 @@ class Firewall {
   const std::string& table() const { return table_; }
 
  private:
-  Firewall(std::string table, std::uint32_t network) : table_(std::move(table)), network_(network) {}
+  Firewall(std::string table, std::uint32_t network, bool with_arp)
+      : table_(std::move(table)), network_(network), with_arp_(with_arp) {}
   std::string table_;
   std::uint32_t network_;
+  bool with_arp_;
 };
 
 // The text for nft. `counted`: with limits on new connections, which need kernel parts that some lack.

@@ -124,6 +124,8 @@ Result<void> SlotMaker::start_toolbox(Slot& slot) {
   // The number 3 is overwritten in the child: what it still needs must lie elsewhere.
   UniqueFd control(::fcntl(pair.second.get(), F_DUPFD_CLOEXEC, 100));
   if (!control) return fail_errno(errno, "duplicate a descriptor");
+  slot::Begin begin{first_uid(slot.index)};
+  SB_CHECK(os::send_message(pair.first.get(), {reinterpret_cast<char*>(&begin), sizeof begin}));
   pid_t helper = launch({host_.toolbox(), raw, control.get(), host_.null(), limits});
   if (helper < 0) return fail_errno(static_cast<int>(-helper), "start the toolbox");
   control.reset();

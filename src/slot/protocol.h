@@ -2,6 +2,7 @@
 // What runner and toolbox say over the slot's socket (SOCK_SEQPACKET). Both come from one build: plain structs.
 //
 //   toolbox                                          runner
+//                                               <-   Begin    (waits in the socket already)
 //   Hello{0}        my user namespace is there  ->
 //                                               <-   'm'      its id maps are written
 //   Hello{pid}      I am PID 1 of the rest      ->
@@ -15,6 +16,12 @@
 namespace sebring::slot {
 
 inline constexpr std::size_t kMessageBytesMax = 320 * 1024;
+
+// Who makes the user namespace. The kernel counts inotify instances, namespaces, locked memory and message queues on
+// the maker's account too: an id of its own for each sandbox, or they all would share the limits of the host's root.
+struct Begin {
+  std::uint32_t owner_id;
+};
 
 struct Hello {
   std::int32_t pid;

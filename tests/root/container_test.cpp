@@ -5,6 +5,8 @@
 using namespace sebring;
 using namespace sebring::test;
 
+TEST_SUITE_BEGIN("short");
+
 TEST_CASE("a container starts, runs commands, is stopped and starts again with its disk") {
   auto& machine = Machine::get();
   auto container = machine.start(machine.spec());
@@ -42,3 +44,5 @@ TEST_CASE("what a user made of /etc is left alone at a start") {
   machine.slots().give_back_upper(std::move(container.unused_upper));
   machine.destroy(std::move(container));
 }
+
+TEST_SUITE_END();

@@ -38,6 +38,8 @@ const int kWho[] = {1000, 0};
 
 }  // namespace
 
+TEST_SUITE_BEGIN("short");
+
 TEST_CASE("I3: capabilities, securebits, no inheritable or ambient ones") {
   auto user = run(shared(), "grep -E 'Cap|NoNewPrivs|Seccomp:' /proc/self/status");
   CHECK(user.text.find("CapEff:\t0000000000000000") != std::string::npos);
@@ -241,3 +243,5 @@ TEST_CASE("what a program sees of its limits") {
   CHECK(run(shared(), "cat /proc/mounts").text.find("/dev/shm tmpfs rw,nosuid,nodev,relatime,size=131072k") !=
         std::string::npos);
 }
+
+TEST_SUITE_END();

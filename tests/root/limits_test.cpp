@@ -66,6 +66,16 @@ TEST_CASE("processes and terminals are bounded") {
   machine.destroy(std::move(container));
 }
 
+TEST_CASE("what the kernel counts per user is counted per sandbox") {
+  auto& machine = Machine::get();
+  auto greedy = machine.start(machine.spec()), other = machine.start(machine.spec());
+  run(greedy, "probe inotify 20 >/tmp/count 2>&1 & sleep 0.5", 0);
+  auto text = run(other, "probe inotify 0", 0).text;
+  CHECK_MESSAGE(text == run(greedy, "cat /tmp/count", 0).text, text);
+  machine.destroy(std::move(greedy));
+  machine.destroy(std::move(other));
+}
+
 TEST_CASE("limits change while it runs") {
   auto& machine = Machine::get();
   auto container = machine.start(machine.spec());

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -358,6 +359,13 @@ int main(int argc, char** argv) {
     }
     std::printf("pids %d %s\n", made, strerrorname_np(errno));
     kill(0, SIGKILL);
+  }
+  if (what == "inotify") {
+    int made = 0;
+    while (made < 100000 && inotify_init1(0) >= 0) ++made;
+    std::printf("inotify %d %s\n", made, strerrorname_np(errno));
+    std::fflush(stdout);
+    sleep(static_cast<unsigned>(number(2)));
   }
   if (what == "ptys") {
     int made = 0;

@@ -132,6 +132,8 @@ class RunnerProcess {
 
 }  // namespace
 
+TEST_SUITE_BEGIN("runner");
+
 TEST_CASE("the runner's protocol from create to delete") {
   RunnerProcess runner;
   runner.make_image_once();
@@ -304,3 +306,5 @@ TEST_CASE("dial: a server on the sandbox's loopback is reached, over IPv4 or IPv
   CHECK(ask(R"({"id":"server","port":0})").find("invalid_argument") != std::string::npos);
   CHECK(ask("nonsense").find("invalid_argument") != std::string::npos);
 }
+
+TEST_SUITE_END();

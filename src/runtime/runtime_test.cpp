@@ -1,0 +1,65 @@
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "os/file.h"
+#include "runtime/container.h"
+#include "runtime/cpu_spread.h"
+#include "runtime/lease.h"
+#include "runtime/own_files.h"
+
+using namespace sebring;
+using namespace sebring::runtime;
+
+TEST_CASE("leases: chunks are exclusive, indices are not reused at once") {
+  char name[] = "/tmp/sebring-lease-XXXXXX";
+  std::string directory = ::mkdtemp(name);
+  auto one = Leases::open(directory, {"/data/one", "one", "boot"});
+  auto two = Leases::open(directory, {"/data/two", "two", "boot"});
+  REQUIRE(one.has_value());
+  REQUIRE(two.has_value());
+  Index first = *one->take(), other = *two->take();
+  CHECK(first / kChunk != other / kChunk);
+  CHECK(first_uid(first) >= 100000);
+  one->release(first);
+  CHECK(*one->take() != first);
+  for (Index i = 0; i < kChunk; ++i) REQUIRE(one->take().has_value());  // a second chunk
+  CHECK(one->chunks().size() == 2);
+  CHECK(!one->adopt(other));
+  two->release(other);
+  two->give_back_unused();
+  CHECK(two->chunks().empty());
+  // A next life of the same instance has its chunks, and after a reboot nobody has.
+  auto again = Leases::open(directory, {"/data/one", "one", "boot"});
+  CHECK(again->chunks().size() == 2);
+  CHECK(again->adopt(first));
+  auto rebooted = Leases::open(directory, {"/data/one", "one", "another boot"});
+  CHECK(rebooted->chunks().empty());
+  std::filesystem::remove_all(directory);
+}
+
+TEST_CASE("processors are spread evenly") {
+  CpuSpread spread({0, 1, 2, 3});
+  CHECK(spread.choose(1, 0.5).size() == 1);
+  CHECK(spread.choose(2, 1.5).size() == 2);
+  CHECK(spread.choose(3, 99).size() == 4);
+  spread.release(3);
+  auto last = spread.choose(4, 1);
+  for (int taken : spread.choose(1, 1)) CHECK(last != std::vector<int>{taken});
+  CHECK(CpuSpread({}).choose(1, 1) == std::vector<int>{0});
+}
+
+TEST_CASE("own files") {
+  CHECK(meminfo_text(std::uint64_t{1} << 30).starts_with("MemTotal:        1048576 kB\nMemFree:         1032192 kB\n"));
+  std::string host =
+      "processor\t: 0\nmodel name\t: X\ncpu cores\t: 8\n\nprocessor\t: 1\nmodel name\t: X\ncpu cores\t: 8\n\n";
+  CHECK(cpuinfo_text(host, 1) == "processor\t: 0\nmodel name\t: X\ncpu cores\t: 1\n\n");
+  CHECK(cpuinfo_text(host, 5).find("processor\t: 1\n") != std::string::npos);
+  CHECK(cpuinfo_text("", 3).empty());
+}
+
+TEST_CASE("hosts") {
+  CHECK(hosts_text("box", {{"10.0.0.2", "db"}}) ==
+        "127.0.0.1\tlocalhost\n127.0.1.1\tbox\n::1\tlocalhost ip6-localhost ip6-loopback\n10.0.0.2\tdb\n");
+}
