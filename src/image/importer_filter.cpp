@@ -14,16 +14,27 @@ namespace sebring::image {
 namespace {
 
 // Memory, the four descriptors, the end.
-constexpr int kAlways[] = {SCMP_SYS(read),       SCMP_SYS(write),     SCMP_SYS(close),         SCMP_SYS(fstat),
-                           SCMP_SYS(brk),        SCMP_SYS(munmap),    SCMP_SYS(mremap),        SCMP_SYS(madvise),
-                           SCMP_SYS(exit_group), SCMP_SYS(exit),      SCMP_SYS(clock_gettime), SCMP_SYS(sendmsg),
+constexpr int kAlways[] = {SCMP_SYS(read),       SCMP_SYS(write),       SCMP_SYS(close),         SCMP_SYS(fstat),
+                           SCMP_SYS(brk),        SCMP_SYS(munmap),      SCMP_SYS(mremap),        SCMP_SYS(madvise),
+                           SCMP_SYS(exit_group), SCMP_SYS(exit),        SCMP_SYS(clock_gettime), SCMP_SYS(sendmsg),
                            SCMP_SYS(futex),      SCMP_SYS(rt_sigreturn)};
-constexpr int kUnpack[] = {SCMP_SYS(openat),    SCMP_SYS(openat2),  SCMP_SYS(mkdirat),   SCMP_SYS(mknodat),  SCMP_SYS(symlinkat),
-                           SCMP_SYS(linkat),    SCMP_SYS(unlinkat), SCMP_SYS(renameat),  SCMP_SYS(renameat2), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(fchown),
-                           SCMP_SYS(fchownat),  SCMP_SYS(fchmod),   SCMP_SYS(fchmodat),  SCMP_SYS(utimensat), SCMP_SYS(fsetxattr),
-                           SCMP_SYS(ftruncate), SCMP_SYS(pwrite64), SCMP_SYS(getdents64), SCMP_SYS(recvmsg)};
-constexpr int kPack[] = {SCMP_SYS(openat),     SCMP_SYS(newfstatat), SCMP_SYS(statx),  SCMP_SYS(flistxattr), SCMP_SYS(fgetxattr), SCMP_SYS(readlinkat),
-                         SCMP_SYS(lseek),      SCMP_SYS(pread64),    SCMP_SYS(getdents64), SCMP_SYS(recvmsg)};
+constexpr int kUnpack[] = {SCMP_SYS(openat),    SCMP_SYS(openat2),    SCMP_SYS(mkdirat),  SCMP_SYS(mknodat),
+                           SCMP_SYS(symlinkat), SCMP_SYS(linkat),     SCMP_SYS(unlinkat), SCMP_SYS(renameat),
+                           SCMP_SYS(renameat2), SCMP_SYS(newfstatat), SCMP_SYS(statx),    SCMP_SYS(fchown),
+                           SCMP_SYS(fchownat),  SCMP_SYS(fchmod),     SCMP_SYS(fchmodat), SCMP_SYS(utimensat),
+                           SCMP_SYS(fsetxattr), SCMP_SYS(ftruncate),  SCMP_SYS(pwrite64), SCMP_SYS(getdents64),
+                           SCMP_SYS(recvmsg)};
+constexpr int kPack[] = {SCMP_SYS(openat),     SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(flistxattr),
+                         SCMP_SYS(fgetxattr),  SCMP_SYS(readlinkat), SCMP_SYS(lseek), SCMP_SYS(pread64),
+                         SCMP_SYS(getdents64), SCMP_SYS(recvmsg)};
+
+#if __has_feature(address_sanitizer)
+// The sanitizers' own way to look at memory; only in builds for tests.
+constexpr int kSanitizer[] = {SCMP_SYS(pipe2), SCMP_SYS(sigaltstack), SCMP_SYS(gettid), SCMP_SYS(getpid),
+                              SCMP_SYS(sched_yield)};
+#else
+constexpr std::span<const int> kSanitizer;
+#endif
 
 struct Release {
   void operator()(void* context) const { seccomp_release(context); }
@@ -42,6 +53,7 @@ int allow_without_exec(scmp_filter_ctx context, int call) {
 
 int fill(scmp_filter_ctx context, ImporterRole role) {
   if (int error = allow(context, kAlways)) return error;
+  if (int error = allow(context, kSanitizer)) return error;
   if (int error = allow_without_exec(context, SCMP_SYS(mmap))) return error;
   if (int error = allow_without_exec(context, SCMP_SYS(mprotect))) return error;
   // What fdopendir does with a descriptor.
