@@ -12,8 +12,7 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, 
                     unsigned int in_length, void*) {
   static constexpr unsigned char kOurs[] = "\x08http/1.1";
   unsigned char* chosen = nullptr;
-  if (::SSL_select_next_proto(&chosen, out_length, kOurs, sizeof kOurs - 1, in, in_length) !=
-      OPENSSL_NPN_NEGOTIATED) {
+  if (::SSL_select_next_proto(&chosen, out_length, kOurs, sizeof kOurs - 1, in, in_length) != OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_NOACK;
   }
   *out = chosen;

@@ -39,8 +39,8 @@ struct Pipe {
 
 asio::awaitable<bool> handshake(Pipe& pipe) {
   using asio::experimental::awaitable_operators::operator||;
-  auto ended = co_await (pipe.outside.async_handshake(asio::ssl::stream_base::server, kToken) ||
-                         net::sleep_for(kHandshakeTime));
+  auto ended =
+      co_await (pipe.outside.async_handshake(asio::ssl::stream_base::server, kToken) || net::sleep_for(kHandshakeTime));
   co_return ended.index() == 0 && !std::get<0>(std::get<0>(ended));
 }
 
@@ -87,10 +87,7 @@ asio::awaitable<void> carry(Pipe& pipe) {
 
 struct State {
   State(asio::any_io_executor the_executor, Certificate the_certificate, net::Server& the_server)
-      : executor(the_executor),
-        certificate(std::move(the_certificate)),
-        behind(&the_server),
-        acceptor(the_executor) {}
+      : executor(the_executor), certificate(std::move(the_certificate)), behind(&the_server), acceptor(the_executor) {}
   asio::any_io_executor executor;
   Certificate certificate;
   net::Server* behind;  // nullptr once the front has gone

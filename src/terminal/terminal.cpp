@@ -51,8 +51,8 @@ net::Client make_toolbox_client(const std::string& socket) {
 
 asio::awaitable<Result<std::unique_ptr<net::WebSocket>>> open_pty(std::string socket, std::string id) {
   // The one of before, else a new one.
-  for (const std::string& target : {"/process/pty/create-connect?id=" + id + "&cols=80&rows=24",
-                                    "/process/pty/" + id + "/connect"}) {
+  for (const std::string& target :
+       {"/process/pty/create-connect?id=" + id + "&cols=80&rows=24", "/process/pty/" + id + "/connect"}) {
     SB_CO_TRY(auto stream, co_await net::connect_unix(socket));
     auto opened = co_await net::open_websocket(std::move(stream), "sandbox", target, {});
     if (opened || opened.error().message().find("409") == std::string::npos) co_return opened;
@@ -139,12 +139,12 @@ class Terminal final : public proxy::TerminalService {
       : executor_(std::move(executor)), shared_(shared), options_(std::move(options)) {}
 
   asio::awaitable<Result<void>> serve(net::Exchange& exchange, proxy::Sandbox sandbox, proxy::Grant grant,
-                                      std::string path) override {
+                                      std::string path, std::string set_cookie) override {
     const std::string& method = exchange.request().method;
     if (path == "/ws") co_return co_await serve_socket(exchange, std::move(sandbox), std::move(grant));
     if (method != "GET" && method != "HEAD") {
-      net::Response response = proxy::error_response(Error(Errc::invalid_argument, "method not allowed"),
-                                                     exchange.request());
+      net::Response response =
+          proxy::error_response(Error(Errc::invalid_argument, "method not allowed"), exchange.request());
       response.status = 405;
       response.headers.set("Allow", "GET, HEAD");
       (void)co_await exchange.respond(std::move(response));
@@ -158,6 +158,7 @@ class Terminal final : public proxy::TerminalService {
     net::Response response = net::Response::text(200, std::string(*content), std::string(content_type(name)));
     response.headers.set("X-Content-Type-Options", "nosniff");
     response.headers.set("Referrer-Policy", "no-referrer");
+    if (!set_cookie.empty()) response.headers.set("Set-Cookie", std::move(set_cookie));
     response.headers.set("Cache-Control", name == "terminal.html" ? "no-store" : "private, max-age=3600");
     if (name == "terminal.html") response.headers.set("Content-Security-Policy", page_policy(exchange.request()));
     (void)co_await exchange.respond(std::move(response));
@@ -167,9 +168,10 @@ class Terminal final : public proxy::TerminalService {
  private:
   std::string page_policy(const net::RequestHead& request) const {
     const std::string host(request.headers.find("Host").value_or(""));
-    std::string policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
-                         "img-src 'self' data:; base-uri 'none'; form-action 'none'; connect-src 'self' ws://" +
-                         host + " wss://" + host + "; frame-ancestors 'self'";
+    std::string policy =
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; font-src 'self'; "
+        "img-src 'self' data:; base-uri 'none'; form-action 'none'; connect-src 'self' ws://" +
+        host + " wss://" + host + "; frame-ancestors 'self'";
     if (!options_.platform_origin.empty()) policy += " " + options_.platform_origin;
     return policy;
   }

@@ -14,9 +14,9 @@ struct TerminalOptions {
   std::chrono::minutes keep_shell{10};
 };
 
-// `GET /` the page, `GET /assets/...` what it loads, `GET /ws` the socket: text with {"rows","cols"} resizes, everything
-// else is input, output comes as text. `/ws?session=NAME` finds the same shell again after the connection was lost;
-// without a name the shell ends with the connection.
+// `GET /` the page, `GET /assets/...` what it loads, `GET /ws` the socket: text with {"rows","cols"} resizes,
+// everything else is input, output comes as text. `/ws?session=NAME` finds the same shell again after the connection
+// was lost; without a name the shell ends with the connection.
 std::unique_ptr<proxy::TerminalService> make_terminal(boost::asio::any_io_executor executor, proxy::Shared& shared,
                                                       TerminalOptions options);
 

@@ -14,9 +14,9 @@ TEST_CASE("text cut anywhere comes out whole") {
     for (std::size_t second = first; second <= text.size(); ++second) {
       TextStream stream;
       std::string out;
-      for (std::string_view piece : {std::string_view(text).substr(0, first),
-                                     std::string_view(text).substr(first, second - first),
-                                     std::string_view(text).substr(second)}) {
+      for (std::string_view piece :
+           {std::string_view(text).substr(0, first), std::string_view(text).substr(first, second - first),
+            std::string_view(text).substr(second)}) {
         const std::string said = stream.add(piece);
         CHECK(is_valid_utf8(said));
         out += said;
@@ -27,7 +27,8 @@ TEST_CASE("text cut anywhere comes out whole") {
 }
 
 TEST_CASE("what is no text becomes replacement characters, and never waits for ever") {
-  for (std::string_view bad : {"\xFF", "\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\x80\x80\x80\x80", "\xE2\x82z"}) {
+  for (std::string_view bad :
+       {"\xFF", "\xC0\xAF", "\xED\xA0\x80", "\xF5\x80\x80\x80", "\x80\x80\x80\x80", "\xE2\x82z"}) {
     TextStream stream;
     std::string out = stream.add(bad);
     out += stream.add("ok");
