@@ -31,13 +31,17 @@ as_root() {
   if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
-# Debian 12's package `cargo` is too old for today's index format; `cargo-web` is the current one.
-find_cargo() {
-  command -v cargo >/dev/null && return
-  command -v apt-get >/dev/null || die "cargo is missing; install it (any version from 1.70) and run this again"
-  echo "fetch-libgit2: installing cargo" >&2
-  as_root apt-get install -y -qq --no-install-recommends cargo-web >/dev/null ||
-    die "cargo is missing and apt-get could not install cargo-web"
+# need PACKAGE WANTED...: installs the package unless one of the commands or files is there.
+need() {
+  local package=$1 wanted
+  shift
+  for wanted in "$@"; do
+    if command -v "$wanted" >/dev/null || [[ $wanted == /* && -r $wanted ]]; then return; fi
+  done
+  command -v apt-get >/dev/null || die "$package is missing; install it and run this again"
+  echo "fetch-libgit2: installing $package" >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null ||
+    die "$package is missing and apt-get could not install it"
 }
 
 matches() {
@@ -54,7 +58,8 @@ take() {
 }
 
 download() {
-  find_cargo
+  need ca-certificates /etc/ssl/certs/ca-certificates.crt
+  need cargo-web cargo  # Debian 12's package `cargo` is too old for today's index format
   mkdir -p "$work/manifest" "$downloads"
   cat >"$work/manifest/Cargo.toml" <<END
 [package]
@@ -105,6 +110,7 @@ build_all() {
   staging=$work/staging
   tar -xzf "$downloads/$ssh_file" -C "$work"
   tar -xzf "$downloads/$git_file" -C "$work"
+  need patch patch
   quietly "$work/patch.log" patch -p1 -d "$work/libgit2-sys-$libgit2_crate+$libgit2_version/libgit2" -i "$patch"
   build ssh "$work/libssh2-sys-$libssh2_crate/libssh2" -DCRYPTO_BACKEND=OpenSSL -DENABLE_ZLIB_COMPRESSION=OFF \
     -DBUILD_STATIC_LIBS=ON -DBUILD_EXAMPLES=OFF -DBUILD_TESTING=OFF

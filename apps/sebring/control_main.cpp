@@ -74,16 +74,29 @@ proxy::PreviewOptions preview_options(const config::Config& config, std::string 
 
 bool is_api(std::string_view path) { return path == "/api" || path == "/api-json" || path.starts_with("/api/"); }
 
+// What brings requests into sandboxes. Made when the control plane has started, which it asks about each of them.
+struct Proxies {
+  Proxies(asio::any_io_executor executor, control::AccessControl& control, const config::Config& config,
+          std::string secret)
+      : access(control),
+        shared(executor, access),
+        toolbox(shared),
+        dialer(proxy::make_dialer(config.run_dir + "/dial.sock")),
+        previews(shared, toolbox, *dialer, nullptr, preview_options(config, std::move(secret))) {}
+
+  api::ProxyAccess access;
+  proxy::Shared shared;
+  proxy::ToolboxProxy toolbox;
+  std::unique_ptr<proxy::Dialer> dialer;
+  proxy::PreviewProxy previews;
+};
+
 class ControlProcess {
  public:
   ControlProcess(RoleInput input, std::string secret)
       : input_(std::move(input)),
         plane_(io_, control_config(input_)),
-        access_(plane_.access()),
-        shared_(io_.get_executor(), access_),
-        toolbox_(shared_),
-        dialer_(proxy::make_dialer(input_.config.run_dir + "/dial.sock")),
-        previews_(shared_, toolbox_, *dialer_, nullptr, preview_options(input_.config, std::move(secret))),
+        secret_(std::move(secret)),
         signals_(io_, SIGTERM, SIGINT) {}
 
   int run() {
@@ -103,6 +116,7 @@ class ControlProcess {
   asio::awaitable<void> start() {
     auto started = co_await plane_.start();
     if (started) {
+      proxies_ = std::make_unique<Proxies>(io_.get_executor(), plane_.access(), input_.config, std::move(secret_));
       server_ = net::make_server(
           io_.get_executor(), {}, [this](net::Exchange& exchange) { return handle(exchange); }, api::head_error_body);
       started = server_->listen_fd(std::move(input_.sockets.at(0)));
@@ -115,9 +129,10 @@ class ControlProcess {
   asio::awaitable<void> handle(net::Exchange& exchange) {
     const std::string& path = exchange.request().path;
     // By host name first: below the preview domain nothing of the platform is served.
-    if (previews_.wants(exchange.request())) return previews_.handle(exchange, "http");
-    if (path.starts_with("/toolbox/") || path.starts_with("/api/toolbox/")) return toolbox_.handle(exchange, "http");
-    if (path == "/preview-login") return previews_.handle_login(exchange);
+    if (proxies_->previews.wants(exchange.request())) return proxies_->previews.handle(exchange, "http");
+    if (path.starts_with("/toolbox/") || path.starts_with("/api/toolbox/"))
+      return proxies_->toolbox.handle(exchange, "http");
+    if (path == "/preview-login") return proxies_->previews.handle_login(exchange);
     if (is_api(path)) return plane_.handle(exchange);
     return answer_elsewhere(exchange);
   }
@@ -141,11 +156,8 @@ class ControlProcess {
   asio::io_context io_{1};
   RoleInput input_;
   api::ControlPlane plane_;
-  api::ProxyAccess access_;
-  proxy::Shared shared_;
-  proxy::ToolboxProxy toolbox_;
-  std::unique_ptr<proxy::Dialer> dialer_;
-  proxy::PreviewProxy previews_;
+  std::string secret_;
+  std::unique_ptr<Proxies> proxies_;
   asio::signal_set signals_;
   std::unique_ptr<net::Server> server_;
   int code_ = 0;

@@ -26,7 +26,9 @@ namespace {
 constexpr std::chrono::milliseconds kControlGrace{1000};
 constexpr std::chrono::milliseconds kSandboxGrace{1000};
 constexpr std::chrono::milliseconds kSandboxesDeadline{2500};
-constexpr std::chrono::milliseconds kRunnerGrace{1000};
+// The runner gets what is left, and this at least: killed while it takes down slots it leaves work for the next start.
+constexpr std::chrono::milliseconds kAllOfIt{4700};
+constexpr std::chrono::milliseconds kRunnerGraceMin{1000};
 
 void log_line(std::string_view text) {
   // One write: lines of the roles go to the same place.
@@ -40,13 +42,10 @@ struct Sockets {
   UniqueFd dial;
 };
 
-Result<Sockets> bind_all(const config::Config& config, const SystemUser& control) {
-  Sockets out;
-  SB_TRY(auto address, config::parse_address(config.listen));
-  SB_TRY(out.api, bind_tcp(address));
+Result<void> bind_roles(const config::Config& config, const SystemUser& control, Sockets& out) {
   SB_TRY(out.runner, bind_unix(config.run_dir + "/runner.sock", SOCK_STREAM, control.gid));
   SB_TRY(out.dial, bind_unix(config.run_dir + "/dial.sock", SOCK_SEQPACKET, control.gid));
-  return out;
+  return {};
 }
 
 class Up {
@@ -81,8 +80,11 @@ class Up {
     SB_TRY(lock_, lock_data_dir(config_.data_dir));
     SB_TRY(control_user_, ensure_user(config_.control_user));
     SB_TRY(SystemUser importer, ensure_user(config_.import_user));
+    // Before anything is made: this is what fails most often.
+    SB_TRY(auto address, config::parse_address(config_.listen));
+    SB_TRY(sockets_.api, bind_tcp(address));
     SB_TRY(places_, prepare_places(config_, control_user_, importer));
-    SB_TRY(sockets_, bind_all(config_, control_user_));
+    SB_CHECK(bind_roles(config_, control_user_, sockets_));
     config_.public_url = public_url(config_, sockets_.api.port);
     config_.preview_domain = preview_domain(config_, sockets_.api.port);
     return {};
@@ -148,10 +150,12 @@ class Up {
 
   // Control first, so that nothing new is asked for; then what runs; then the one who runs it.
   asio::awaitable<void> stop() {
+    const auto end = Steady::now() + kAllOfIt;
     co_await supervisor_.stop("control", kControlGrace);
     if (config_.stop_sandboxes_on_exit && supervisor_.pid_of("runner") > 0)
       co_await stop_all_sandboxes(runner_, kSandboxGrace, kSandboxesDeadline, log_line_function());
-    co_await supervisor_.stop("runner", kRunnerGrace);
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Steady::now());
+    co_await supervisor_.stop("runner", std::max(left, kRunnerGraceMin));
     if (config_.stop_sandboxes_on_exit) remove_run_dir(places_);
     log_line("stopped");
     io_.stop();

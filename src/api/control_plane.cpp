@@ -22,7 +22,8 @@ constexpr std::chrono::milliseconds kAdminGrace{1'000};
 
 struct ControlPlane::Parts {
   Parts(asio::io_context& io, const control::ControlConfig& config, control::RunnerClient& runner, const Clock& clock,
-        std::unique_ptr<store::Store> opened, const std::optional<std::string>& saved_clock)
+        std::unique_ptr<store::Store> opened, const std::optional<std::string>& saved_clock,
+        control::AccessControl& access)
       : store(std::move(opened)),
         service(clock, control::read_boot_id(), saved_clock),
         lines(io.get_executor()),
@@ -43,12 +44,13 @@ struct ControlPlane::Parts {
                 .long_jobs = {},
                 .needs_repair = {}},
         authenticator(control),
-        access(control, authenticator),
         reconciler(control),
         reaper(control),
         context{control, authenticator, access, reconciler},
         api(context),
-        admin(context) {}
+        admin(context) {
+    access.attach(control, authenticator);
+  }
 
   std::unique_ptr<store::Store> store;
   control::ServiceClock service;
@@ -59,7 +61,6 @@ struct ControlPlane::Parts {
   control::TaskScope tasks;
   control::Control control;
   control::Authenticator authenticator;
-  control::AccessControl access;
   control::Reconciler reconciler;
   control::Reaper reaper;
   ApiContext context;
@@ -85,7 +86,7 @@ asio::awaitable<Result<void>> ControlPlane::start() {
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) co_return fail_errno(errno, "make " + directory);
   SB_CO_TRY(auto store, store::Store::open(directory + "/sebring.db", io_.get_executor()));
   SB_CO_TRY(auto saved_clock, co_await store->settings.find(kClockKey));
-  parts_ = std::make_unique<Parts>(io_, *config_, *runner_, clock_, std::move(store), saved_clock);
+  parts_ = std::make_unique<Parts>(io_, *config_, *runner_, clock_, std::move(store), saved_clock, access_);
   SB_CO_CHECK(co_await control::ensure_organization(parts_->control));
   SB_CO_CHECK(co_await parts_->reconciler.load());
   parts_->reconciler.start();
@@ -103,13 +104,13 @@ asio::awaitable<void> ControlPlane::handle(net::Exchange& exchange) { return par
 
 asio::awaitable<void> ControlPlane::stop() {
   if (!parts_) co_return;
+  parts_->api.stop();
   if (parts_->admin_server) co_await parts_->admin_server->stop(kAdminGrace);
   co_await parts_->tasks.stop();
   co_await parts_->reaper.flush();
 }
 
 control::Control& ControlPlane::control() { return parts_->control; }
-control::AccessControl& ControlPlane::access() { return parts_->access; }
 control::Authenticator& ControlPlane::authenticator() { return parts_->authenticator; }
 
 net::Response head_error_body(int status, std::string_view why) {

@@ -15,16 +15,19 @@ class ControlPlane {
                const Clock& clock);
   ~ControlPlane();
 
-  // Opens the database, knows all sandboxes, begins to follow the runner, and listens on the administration socket where
-  // the configuration names one. Before handle(). A runner that does not answer yet is waited for in the background.
+  // Opens the database, knows all sandboxes, begins to follow the runner, and listens on the administration socket
+  // where the configuration names one. Before handle(). A runner that does not answer yet is waited for in the
+  // background.
   asio::awaitable<Result<void>> start();
   // Requests whose path is /api, /api-json or starts with /api/ (but /api/toolbox/, which is the proxy's).
   asio::awaitable<void> handle(net::Exchange& exchange);
   // Ends background work and writes what is unwritten. Sandboxes go on running.
   asio::awaitable<void> stop();
 
+  // Valid from the beginning, to be asked after start().
+  control::AccessControl& access() { return access_; }
+  // After start().
   control::Control& control();
-  control::AccessControl& access();
   control::Authenticator& authenticator();
 
  private:
@@ -33,6 +36,7 @@ class ControlPlane {
   std::unique_ptr<control::ControlConfig> config_;
   std::unique_ptr<control::RunnerClient> runner_;
   const Clock& clock_;
+  control::AccessControl access_;
   std::unique_ptr<Parts> parts_;
 };
 

@@ -12,6 +12,17 @@ constexpr int kClosedWithoutCode = 1005;
 
 }  // namespace
 
+namespace {
+
+Error explain(Error error, const LogsOptions& options) {
+  if (options.session != LogsOptions().session || error.code() != Errc::not_found) return error;
+  return Error(Errc::not_found, options.box +
+                                    " has no log: its image starts no program of its own. --session and --command name "
+                                    "those that were started later");
+}
+
+}  // namespace
+
 int print_logs(ApiClient& api, const Output& output, const LogsOptions& options) {
   auto toolbox = ToolboxClient::open(api, options.box);
   if (!toolbox) return output.fail(toolbox.error());
@@ -23,8 +34,12 @@ int print_logs(ApiClient& api, const Output& output, const LogsOptions& options)
   };
   if (!options.follow) {
     auto done = toolbox->download(path, write);
-    return done ? kOk : output.fail(done.error());
+    return done ? kOk : output.fail(explain(done.error(), options));
   }
+  // Says what is missing in words; a refused upgrade only has a number.
+  if (auto known = toolbox->call("GET", path, {}, std::chrono::seconds(30));
+      !known && known.error().code() == Errc::not_found)
+    return output.fail(explain(known.error(), options));
   auto code = toolbox->follow(path + "?follow=true", write);
   if (!code) return output.fail(code.error());
   if (*code == kClosedNormally || *code == kClosedWithoutCode) return kOk;

@@ -107,8 +107,10 @@ std::string render_key_list(const bj::array& keys, WallMs now) {
     if (const bj::value* list = one.if_contains("permissions"); list && list->is_array())
       for (const bj::value& permission : list->get_array())
         if (permission.is_string()) permissions.emplace_back(permission.get_string());
-    table.add({field(one, "name"), or_dash(field(one, "value")), age(field(one, "createdAt"), now),
-               age(field(one, "lastUsedAt"), now), or_dash(field(one, "expiresAt")), or_dash(join(permissions, " "))});
+    table.add(
+        {field(one, "name"), or_dash(field(one, "value")), age(field(one, "createdAt"), now),
+         age(field(one, "lastUsedAt"), now), or_dash(field(one, "expiresAt")),
+         permissions.size() > 3 ? std::to_string(permissions.size()) + " of them" : or_dash(join(permissions, " "))});
   }
   return table.render();
 }

@@ -42,42 +42,39 @@ constexpr std::string_view kSshAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijk
 
 }  // namespace
 
-AccessControl::AccessControl(Control& control, Authenticator& authenticator)
-    : control_(control), authenticator_(authenticator) {}
-
 // From memory: this stands before every request to a sandbox.
 asio::awaitable<Result<Reach>> AccessControl::find(std::string sandbox_id) {
-  auto* live = control_.live.find(sandbox_id);
+  auto* live = control_->live.find(sandbox_id);
   if (live != nullptr && is_coming_up(live->state)) {
     const std::string organization = live->organization_id;
-    SB_CO_CHECK(co_await wait_for_rest(control_, organization, sandbox_id));
-    live = control_.live.find(sandbox_id);
+    SB_CO_CHECK(co_await wait_for_rest(*control_, organization, sandbox_id));
+    live = control_->live.find(sandbox_id);
   }
   if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
   co_return reach_of(sandbox_id, *live);
 }
 
 asio::awaitable<Result<Reach>> AccessControl::wake(std::string sandbox_id) {
-  auto* live = control_.live.find(sandbox_id);
+  auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
   if (!reach_of(sandbox_id, *live).wakes) {
     co_return fail(Errc::conflict, "Sandbox is not started (state: " + std::string(model::to_text(live->state)) + ")");
   }
   const std::string organization = live->organization_id;
-  SB_CO_CHECK(co_await start_sandbox(control_, organization, sandbox_id));
+  SB_CO_CHECK(co_await start_sandbox(*control_, organization, sandbox_id));
   co_return co_await find(sandbox_id);
 }
 
 asio::awaitable<Result<std::string>> AccessControl::authorize_key(std::string sandbox_id, std::string token) {
-  SB_CO_TRY(auto caller, co_await authenticator_.authenticate(token));
-  auto* live = control_.live.find(sandbox_id);
+  SB_CO_TRY(auto caller, co_await authenticator_->authenticate(token));
+  auto* live = control_->live.find(sandbox_id);
   if (live == nullptr || live->organization_id != caller.organization_id) co_return fail(sandbox_not_found(sandbox_id));
   co_return caller.key_hash;
 }
 
 asio::awaitable<Result<void>> AccessControl::recheck_key(std::string sandbox_id, std::string hash) {
-  SB_CO_TRY(auto caller, co_await authenticator_.authenticate_hash(hash));
-  auto* live = control_.live.find(sandbox_id);
+  SB_CO_TRY(auto caller, co_await authenticator_->authenticate_hash(hash));
+  auto* live = control_->live.find(sandbox_id);
   if (live == nullptr || live->organization_id != caller.organization_id) co_return invalid_token();
   co_return Result<void>{};
 }
@@ -89,16 +86,16 @@ asio::awaitable<Result<std::string>> AccessControl::authorize_run_token(std::str
 }
 
 asio::awaitable<Result<void>> AccessControl::recheck_run_token(std::string sandbox_id, std::string hash) {
-  SB_CO_TRY(auto row, co_await control_.store.sandboxes.find(sandbox_id));
+  SB_CO_TRY(auto row, co_await control_->store.sandboxes.find(sandbox_id));
   if (!row || row->state == SandboxState::destroyed || row->auth_token.empty()) co_return invalid_token();
   if (!constant_time_equal(sha256_hex(row->auth_token), hash)) co_return invalid_token();
   co_return Result<void>{};
 }
 
 asio::awaitable<Result<TokenUse>> AccessControl::use(AccessToken::Kind kind, std::string hash) {
-  SB_CO_TRY(auto found, co_await control_.store.access_tokens.find(kind, hash));
-  if (!found || found->expires_at <= control_.clock.wall_ms()) co_return invalid_token();
-  if (control_.live.find(found->sandbox_id) == nullptr) co_return invalid_token();
+  SB_CO_TRY(auto found, co_await control_->store.access_tokens.find(kind, hash));
+  if (!found || found->expires_at <= control_->clock.wall_ms()) co_return invalid_token();
+  if (control_->live.find(found->sandbox_id) == nullptr) co_return invalid_token();
   co_return TokenUse{found->sandbox_id, hash, found->expires_at};
 }
 
@@ -121,27 +118,27 @@ asio::awaitable<Result<NewToken>> AccessControl::make_preview_link(std::string s
                                                                    std::int64_t seconds) {
   NewToken made;
   made.text = random_text(16, kLinkAlphabet);
-  const WallMs now = control_.clock.wall_ms();
-  made.token = {random_uuid(), AccessToken::Kind::preview, preview_hash(made.text, port), sandbox_id, port, now,
-                now + seconds * 1000};
-  SB_CO_CHECK(co_await control_.store.access_tokens.insert(made.token, false));
+  const WallMs now = control_->clock.wall_ms();
+  made.token = {random_uuid(), AccessToken::Kind::preview, preview_hash(made.text, port), sandbox_id, port,
+                now,           now + seconds * 1000};
+  SB_CO_CHECK(co_await control_->store.access_tokens.insert(made.token, false));
   co_return made;
 }
 
 asio::awaitable<Result<NewToken>> AccessControl::make_ssh_token(std::string sandbox_id, std::int64_t minutes) {
   NewToken made;
   made.text = random_text(32, kSshAlphabet);
-  const WallMs now = control_.clock.wall_ms();
-  made.token = {random_uuid(), AccessToken::Kind::ssh, sha256_hex(made.text), sandbox_id, 0, now,
-                now + minutes * model::kMinuteMs};
-  SB_CO_CHECK(co_await control_.store.access_tokens.insert(made.token, true));
+  const WallMs now = control_->clock.wall_ms();
+  made.token = {random_uuid(), AccessToken::Kind::ssh,          sha256_hex(made.text), sandbox_id, 0,
+                now,           now + minutes * model::kMinuteMs};
+  SB_CO_CHECK(co_await control_->store.access_tokens.insert(made.token, true));
   co_return made;
 }
 
 asio::awaitable<Result<void>> AccessControl::end_preview_link(std::string sandbox_id, std::string token,
                                                               std::uint16_t port) {
-  SB_CO_TRY(auto removed, co_await control_.store.access_tokens.remove(AccessToken::Kind::preview, sandbox_id,
-                                                                       preview_hash(token, port)));
+  SB_CO_TRY(auto removed, co_await control_->store.access_tokens.remove(AccessToken::Kind::preview, sandbox_id,
+                                                                        preview_hash(token, port)));
   if (removed == 0) co_return fail(Errc::not_found, "Invalid or expired token");
   co_return Result<void>{};
 }
@@ -149,27 +146,27 @@ asio::awaitable<Result<void>> AccessControl::end_preview_link(std::string sandbo
 asio::awaitable<Result<void>> AccessControl::end_ssh_tokens(std::string sandbox_id, std::string token) {
   std::optional<std::string> hash;
   if (!token.empty()) hash = sha256_hex(token);
-  SB_CO_CHECK(co_await control_.store.access_tokens.remove(AccessToken::Kind::ssh, sandbox_id, hash));
+  SB_CO_CHECK(co_await control_->store.access_tokens.remove(AccessToken::Kind::ssh, sandbox_id, hash));
   co_return Result<void>{};
 }
 
 asio::awaitable<Result<std::string>> AccessControl::signing_key(std::string sandbox_id) {
-  SB_CO_TRY(auto row, co_await control_.store.sandboxes.find(sandbox_id));
+  SB_CO_TRY(auto row, co_await control_->store.sandboxes.find(sandbox_id));
   if (!row || row->state == SandboxState::destroyed) co_return fail(sandbox_not_found(sandbox_id));
   co_return row->signing_key;
 }
 
 void AccessControl::touch_activity(const std::string& sandbox_id) {
-  auto* live = control_.live.find(sandbox_id);
+  auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) return;
-  live->active = control_.service.now();
-  live->active_at = control_.clock.wall_ms();
+  live->active = control_->service.now();
+  live->active_at = control_->clock.wall_ms();
   live->activity_unsaved = true;
   live->warned = false;
 }
 
 ActivityHold AccessControl::hold_activity(const std::string& sandbox_id) {
-  auto* live = control_.live.find(sandbox_id);
+  auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) return {};
   touch_activity(sandbox_id);
   ++*live->holds;

@@ -96,7 +96,7 @@ asio::awaitable<void> restore_task(Control& control, Sandbox sandbox) {
 
 asio::awaitable<Result<void>> begin_archiving(Control& control, Held& held) {
   SB_CO_CHECK(co_await write_state(control, held, SandboxState::archiving, DesiredState::archived));
-  const std::string path = "archives/" + held.sandbox.id + "/" + std::to_string(held.sandbox.version) + ".tar.zst";
+  const std::string path = held.sandbox.id + "-" + std::to_string(held.sandbox.version) + ".tar.zst";
   control.long_jobs.insert(held.sandbox.id);
   control.tasks.spawn("archive sandbox", archive_task(control, held.sandbox.id, path));
   co_return Result<void>{};
@@ -111,7 +111,8 @@ asio::awaitable<Result<void>> begin_restoring(Control& control, Held& held) {
 }
 
 asio::awaitable<Result<void>> repair_archiving(Control& control, Held& held, std::optional<RunnerReport> report) {
-  if (control.long_jobs.contains(held.sandbox.id)) co_return fail(Errc::unavailable, "Sandbox state change in progress");
+  if (control.long_jobs.contains(held.sandbox.id))
+    co_return fail(Errc::unavailable, "Sandbox state change in progress");
   if (held.sandbox.state == SandboxState::archiving) {
     co_return co_await write_state(control, held, SandboxState::stopped, DesiredState::stopped);
   }

@@ -49,7 +49,7 @@ asio::awaitable<Result<Sandbox>> backup_sandbox(Control& control, std::string or
   row.backup_state = BackupState::in_progress;
   row.updated_at = control.clock.wall_ms();
   SB_CO_CHECK(co_await save(control, row, row.visible(), row.desired));
-  const std::string path = "archives/" + row.id + "/" + std::to_string(row.version) + ".tar.zst";
+  const std::string path = row.id + "-" + std::to_string(row.version) + ".tar.zst";
   control.long_jobs.insert(row.id);
   control.tasks.spawn("backup sandbox", backup_task(control, row.id, path));
   co_return std::move(row);

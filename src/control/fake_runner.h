@@ -5,6 +5,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <map>
+#include <set>
 
 #include "control/runner_client.h"
 
@@ -20,9 +21,10 @@ class FakeRunner final : public RunnerClient {
   std::map<std::string, RunnerReport> held;
   std::map<std::string, RunnerSpec> specs;
   std::map<std::string, RunnerLimits> limits;
-  std::optional<Error> next_error;          // of the next call that changes something
-  bool reachable = true;                    // else every call is Errc::unavailable
-  std::chrono::milliseconds delay{0};       // of every call that changes something
+  std::set<std::string> snapshots;
+  std::optional<Error> next_error;     // of the next call that changes something
+  bool reachable = true;               // else every call is Errc::unavailable
+  std::chrono::milliseconds delay{0};  // of every call that changes something
   std::chrono::milliseconds archive_delay{0};
   int calls = 0;
   std::string boot_id = "boot-1";
@@ -79,6 +81,13 @@ class FakeRunner final : public RunnerClient {
     limits[id] = wanted;
     co_return held[id];
   }
+  asio::awaitable<Result<RunnerReport>> set_network(std::string id, bool block_all,
+                                                    std::vector<std::string> allow) override {
+    SB_CO_CHECK(co_await begin());
+    specs[id].block_all = block_all;
+    specs[id].allow = allow;
+    co_return held[id];
+  }
   asio::awaitable<Result<RunnerReport>> pause(std::string id) override {
     SB_CO_CHECK(co_await begin());
     co_return put(id, RunnerState::paused);
@@ -94,7 +103,13 @@ class FakeRunner final : public RunnerClient {
   }
   asio::awaitable<Result<SnapshotMade>> snapshot(std::string id, std::string name) override {
     SB_CO_CHECK(co_await begin());
+    snapshots.insert(name);
     co_return SnapshotMade{name, 4096};
+  }
+  asio::awaitable<Result<void>> remove_snapshot(std::string name) override {
+    SB_CO_CHECK(co_await begin());
+    snapshots.erase(name);
+    co_return Result<void>{};
   }
   asio::awaitable<Result<Archived>> archive(std::string id, std::string path) override {
     co_await sleep(archive_delay);

@@ -20,10 +20,11 @@ constexpr std::chrono::milliseconds kLongCallMax = 60min;
 class HttpRunnerClient final : public RunnerClient {
  public:
   explicit HttpRunnerClient(std::string path)
-      : client_([path = std::move(path)]() -> asio::awaitable<Result<std::unique_ptr<net::ByteStream>>> {
-          return net::connect_unix(path);
-        },
-                64) {}
+      : client_(
+            [path = std::move(path)]() -> asio::awaitable<Result<std::unique_ptr<net::ByteStream>>> {
+              return net::connect_unix(path);
+            },
+            64) {}
 
   asio::awaitable<Result<RunnerInfo>> info() override {
     SB_CO_TRY(auto answer, co_await call("GET", "/v1/info", ""));
@@ -57,6 +58,14 @@ class HttpRunnerClient final : public RunnerClient {
     return report("POST", "/v1/sandboxes/" + id + "/limits", write_limits(limits));
   }
 
+  asio::awaitable<Result<RunnerReport>> set_network(std::string id, bool block_all,
+                                                    std::vector<std::string> allow) override {
+    bj::array networks;
+    for (const std::string& network : allow) networks.emplace_back(network);
+    return report("POST", "/v1/sandboxes/" + id + "/network",
+                  json::serialize(bj::object{{"blockAll", block_all}, {"allow", std::move(networks)}}));
+  }
+
   asio::awaitable<Result<RunnerReport>> pause(std::string id) override {
     return report("POST", "/v1/sandboxes/" + id + "/pause", "{}");
   }
@@ -71,12 +80,17 @@ class HttpRunnerClient final : public RunnerClient {
   }
 
   asio::awaitable<Result<SnapshotMade>> snapshot(std::string id, std::string name) override {
-    SB_CO_TRY(auto answer, co_await call("POST", "/v1/sandboxes/" + id + "/snapshot",
-                                         json::serialize(bj::object{{"name", name}})));
+    SB_CO_TRY(auto answer,
+              co_await call("POST", "/v1/sandboxes/" + id + "/snapshot", json::serialize(bj::object{{"name", name}})));
     json::ObjectReader reader(answer);
     SnapshotMade made{reader.text("layer").value_or(""), reader.integer("bytes").value_or(0)};
     SB_CO_CHECK(reader.finish());
     co_return made;
+  }
+
+  asio::awaitable<Result<void>> remove_snapshot(std::string name) override {
+    SB_CO_TRY(auto answer, co_await call("DELETE", "/v1/snapshots/" + name, ""));
+    co_return Result<void>{};
   }
 
   asio::awaitable<Result<Archived>> archive(std::string id, std::string path) override {

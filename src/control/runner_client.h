@@ -95,6 +95,9 @@ class RunnerClient {
   virtual asio::awaitable<Result<RunnerReport>> stop(std::string id, bool force, std::int64_t grace_ms) = 0;
   virtual asio::awaitable<Result<void>> remove(std::string id) = 0;
   virtual asio::awaitable<Result<RunnerReport>> set_limits(std::string id, RunnerLimits limits) = 0;
+  // At once when it runs, and from its next start on.
+  virtual asio::awaitable<Result<RunnerReport>> set_network(std::string id, bool block_all,
+                                                            std::vector<std::string> allow) = 0;
   virtual asio::awaitable<Result<RunnerReport>> pause(std::string id) = 0;
   virtual asio::awaitable<Result<RunnerReport>> resume(std::string id) = 0;
   virtual asio::awaitable<Result<RunnerReport>> fork(std::string id, std::string new_id, std::int64_t disk_bytes) = 0;
@@ -103,6 +106,8 @@ class RunnerClient {
     std::int64_t bytes = 0;
   };
   virtual asio::awaitable<Result<SnapshotMade>> snapshot(std::string id, std::string name) = 0;
+  // An unknown one too. What was made from it stays.
+  virtual asio::awaitable<Result<void>> remove_snapshot(std::string name) = 0;
   struct Archived {
     std::string sha256;
     std::int64_t bytes = 0;

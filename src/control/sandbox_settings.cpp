@@ -101,11 +101,6 @@ asio::awaitable<Result<Sandbox>> set_network(Control& control, std::string organ
   }
   SB_CO_TRY(auto held, co_await hold_living(control, organization_id, sandbox));
   Sandbox& row = held.sandbox;
-  if (model::holds_processes(row.state)) {
-    co_return fail(Errc::not_implemented,
-                   "Changing the network of a running sandbox is not available in this version of sebring. Stop it "
-                   "first.");
-  }
   if (change.domain_list) row.domain_allow_list.reset();
   if (change.allow_list) {
     SB_CO_TRY(auto networks, model::parse_network_list(*change.allow_list));
@@ -116,6 +111,14 @@ asio::awaitable<Result<Sandbox>> set_network(Control& control, std::string organ
   if (change.block_all) {
     row.network_block_all = *change.block_all;
     if (*change.block_all) row.network_allow_list.reset();
+  }
+  if (model::holds_processes(row.visible())) {
+    std::vector<std::string> networks;
+    if (row.network_allow_list) {
+      SB_CO_TRY(networks, model::parse_network_list(*row.network_allow_list));
+    }
+    auto changed = co_await control.runner.set_network(row.id, row.network_block_all, std::move(networks));
+    if (!changed) co_return fail(std::move(changed).error().while_doing("Network settings were not changed"));
   }
   co_return co_await write(control, std::move(held));
 }

@@ -1,6 +1,7 @@
 #include "control/snapshots.h"
 
 #include "base/random.h"
+#include "control/log.h"
 #include "model/names.h"
 
 namespace sebring::control {
@@ -33,6 +34,11 @@ asio::awaitable<Result<void>> delete_snapshot(Control& control, std::string orga
   SB_CO_TRY(auto snapshot, co_await own_snapshot(control, organization_id, id));
   if (snapshot.is_general()) co_return fail(Errc::forbidden, "You cannot delete a general snapshot");
   SB_CO_CHECK(co_await control.store.snapshots.remove(snapshot.id));
+  if (snapshot.image.base == snapshot.id) {
+    auto removed = co_await control.runner.remove_snapshot(snapshot.id);
+    // Costs space, nothing else; nobody can start from it any more.
+    if (!removed) log_warning("snapshot " + snapshot.id + " stays on the runner: " + removed.error().message());
+  }
   if (control.events.heard()) control.events.publish({organization_id, SnapshotRemoved{snapshot}});
   co_return Result<void>{};
 }

@@ -63,6 +63,8 @@ struct State : std::enable_shared_from_this<State> {
     auto connection =
         std::make_shared<Connection>(make_stream(std::move(socket)), std::move(peer), limits, handler, head_error);
     connections.insert(connection.get());
+    // Only while somebody is connected: a machine has thousands of toolboxes that nobody talks to.
+    if (!std::exchange(sweeping, true)) asio::co_spawn(executor, sweep_loop(), asio::detached);
     try {
       co_await connection->run();
     } catch (const std::exception&) {
@@ -100,13 +102,14 @@ struct State : std::enable_shared_from_this<State> {
 
   asio::awaitable<void> sweep_loop() {
     auto self = shared_from_this();
-    while (!stopping) {
+    while (!stopping && !connections.empty()) {
       sweep.expires_after(kDeadlineCheck);
       auto [code] = co_await sweep.async_wait(kToken);
-      if (code && stopping) co_return;
+      if (code && stopping) break;
       const auto now = Steady::now();
       for (Connection* connection : connections) connection->check_deadline(now);
     }
+    sweeping = false;
   }
 };
 

@@ -2,6 +2,8 @@
 // File system calls of this thread with the rights of the sandbox's user.
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include "toolbox/context.h"
 
 namespace sebring::toolbox {
@@ -19,6 +21,7 @@ class AsUser {
  private:
   int old_uid_ = -1;
   int old_gid_ = -1;
+  std::uint32_t dropped_ = 0;  // capabilities
 };
 
 }  // namespace sebring::toolbox

@@ -21,7 +21,7 @@ namespace bj = boost::json;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 // The first answers of a large project take their time; longer is a server that hangs.
 constexpr std::chrono::seconds kAnswerTime{60};
-constexpr std::chrono::seconds kStopTime{2};
+constexpr std::chrono::seconds kStopTime{1};  // then it is killed; it has nothing to lose
 constexpr std::size_t kLastWordsMax = 4 * 1024;
 
 void adopt(asio::posix::stream_descriptor& descriptor, UniqueFd& fd) {
@@ -151,9 +151,10 @@ std::string LspServer::end_text() const {
 
 // Beside the waiting, since a server that hangs does not read it either.
 asio::awaitable<void> LspServer::send_goodbye(std::shared_ptr<LspServer> self) {
-  const std::string id = std::to_string(++self->last_id_);
-  if (!co_await self->send("{\"jsonrpc\":\"2.0\",\"id\":" + id + ",\"method\":\"shutdown\"}")) co_return;
-  (void)co_await self->send("{\"jsonrpc\":\"2.0\",\"method\":\"exit\"}");
+  if (!co_await self->request("shutdown", nullptr)) co_return;
+  (void)co_await self->notify("exit", nullptr);
+  boost::system::error_code ignored;
+  self->input_.close(ignored);  // some wait for the end of their input, too
 }
 
 asio::awaitable<void> LspServer::stop() {
@@ -176,7 +177,8 @@ asio::awaitable<Result<bj::value>> LspServer::request(std::string method, bj::va
   const std::int64_t id = ++last_id_;
   auto pending = std::make_shared<Pending>(context_.io);
   pending_[id] = pending;
-  bj::object message{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}, {"params", std::move(params)}};
+  bj::object message{{"jsonrpc", "2.0"}, {"id", id}, {"method", method}};
+  if (!params.is_null()) message["params"] = std::move(params);  // none at all is not the same as null
   if (auto sent = co_await send(bj::serialize(message)); !sent) {
     pending_.erase(id);
     co_return fail(std::move(sent.error()));
@@ -193,7 +195,8 @@ asio::awaitable<Result<bj::value>> LspServer::request(std::string method, bj::va
 }
 
 asio::awaitable<Result<void>> LspServer::notify(std::string method, bj::value params) {
-  bj::object message{{"jsonrpc", "2.0"}, {"method", std::move(method)}, {"params", std::move(params)}};
+  bj::object message{{"jsonrpc", "2.0"}, {"method", std::move(method)}};
+  if (!params.is_null()) message["params"] = std::move(params);
   co_return co_await send(bj::serialize(message));
 }
 

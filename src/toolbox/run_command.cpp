@@ -12,6 +12,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace sebring::toolbox {
@@ -76,6 +77,8 @@ asio::awaitable<void> read_to_end(std::shared_ptr<Collector> collector) {
 // Until the program has ended and its pipe has been quiet for a while.
 asio::awaitable<void> quiet_after_end(std::shared_ptr<Process> process, std::shared_ptr<Collector> collector) {
   co_await process->wait();
+  // Any further wait would throw in a cancelled coroutine, and this one mostly loses against the end of the output.
+  if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
   const auto latest = asio::steady_timer::clock_type::now() + kLateOutputTime;
   std::size_t before = 0;
   do {

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "net/server.h"
 #include "toolbox/answer.h"
+#include "toolbox/as_user.h"
 #include "toolbox/configuration.h"
 #include "toolbox/context.h"
 #include "toolbox/error_body.h"
@@ -56,6 +57,21 @@ std::string make_log_dir(const Configuration& configuration, const Identity& use
   if (!opened) return {};
   if (::geteuid() == 0 && ::fchown(opened.get(), user.uid, user.gid) < 0) return {};
   return directory;
+}
+
+bool can_enter(const std::string& directory, const Identity& user) {
+  const AsUser as_user(user);
+  struct stat status{};
+  return ::stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
+         ::faccessat(AT_FDCWD, directory.c_str(), X_OK, AT_EACCESS) == 0;
+}
+
+// Images name directories that are not there, and users without a home; commands shall run all the same.
+std::string choose_work_dir(const Configuration& configuration, const Identity& user) {
+  for (const std::string& directory : {configuration.work_dir, user.home}) {
+    if (!directory.empty() && can_enter(directory, user)) return directory;
+  }
+  return "/";
 }
 
 void add_all_routes(net::Router& router, Context& context) {
@@ -109,9 +125,9 @@ net::asio::awaitable<void> dispatch(const net::Router& router, net::Exchange& ex
   } else if (match.bad_escape) {
     co_await answer_error(exchange, Error(Errc::invalid_argument, "bad escape in the path"));
   } else if (match.path_known) {
-    co_await exchange.respond(net::Response::json(
-        405, error_body({405, "METHOD_NOT_ALLOWED", "method not allowed: " + request.method}, request.method,
-                        request.path)));
+    co_await exchange.respond(
+        net::Response::json(405, error_body({405, "METHOD_NOT_ALLOWED", "method not allowed: " + request.method},
+                                            request.method, request.path)));
   } else {
     co_await answer_error(exchange, Error(Errc::not_found, "no such endpoint: " + request.path));
   }
@@ -141,7 +157,7 @@ Result<void> serve(ServeOptions options) {
                   .spawner = *spawner,
                   .user = user,
                   .environment = make_environment(configuration, user),
-                  .work_dir = configuration.work_dir.empty() ? user.home : configuration.work_dir,
+                  .work_dir = choose_work_dir(configuration, user),
                   .sandbox_id = configuration.sandbox_id,
                   .version = configuration.version,
                   .log_dir = make_log_dir(configuration, user),

@@ -211,6 +211,10 @@ def interpreter(server, box, n):
     row("interpreter run, warm, new WebSocket", times, "<=3")
 
 
+def as_bytes(message):
+    return message.encode() if isinstance(message, str) else message or b""
+
+
 def terminal(server, box, n):
     ws = WebSocket("127.0.0.1", server.port, f"/toolbox/{box}/process/pty/create-connect?id=bench&cols=80&rows=24",
                    {"Authorization": f"Bearer {server.key}"}, ["X-Daytona-Pty-Exit-Control"])
@@ -223,14 +227,14 @@ def terminal(server, box, n):
     ws.send(b"mark-start\n")
     seen = b""
     while b"mark-start" not in seen:
-        seen += ws.receive() or b""
+        seen += as_bytes(ws.receive())
     times = []
     for i in range(n):
         start = time.perf_counter()
         ws.send(b"echo-%d\n" % i)
         seen = b""
         while b"echo-%d" % i not in seen:
-            seen += ws.receive()
+            seen += as_bytes(ws.receive())
         times.append((time.perf_counter() - start) * 1000)
     ws.close()
     row("PTY: line through cat and back, over the proxy", times, "<=0.25 (echo)")

@@ -110,7 +110,7 @@ class Isolation(SandboxTest):
         one, two = self.box(), self.box()
         address = self.run_in(two, "hostname -I || ip -o -4 address show eth0")[1]
         address = [word.split("/")[0] for word in address.split() if word.startswith("100.")][0]
-        self.run_in(two, "nohup python3 -m http.server 8000 >/dev/null 2>&1 & sleep 0.5")
+        self.run_in(two, "nohup python3 -m http.server 8000 >/dev/null 2>&1 & for i in $(seq 100); do curl -s -o /dev/null http://127.0.0.1:8000/ && break; sleep 0.1; done")
         self.assertEqual(self.run_in(two, "curl -s -m 3 -o /dev/null -w '%{http_code}' http://127.0.0.1:8000/")[1], "200")
         listening = socket.create_server(("0.0.0.0", 0))
         self.addCleanup(listening.close)
@@ -123,7 +123,8 @@ class Isolation(SandboxTest):
         for target in targets:
             code, text = self.run_in(one, f"curl -s -m 2 -o /dev/null -w '%{{http_code}}' {target}")
             self.assertEqual(text, "000", target)
-            self.assertNotEqual(code, 7, f"{target}: a refusal tells that somebody is there")
+            if "169.254" not in target and "10.0.0.1" not in target:  # those the host itself has no way to, which tells nothing
+                self.assertNotEqual(code, 7, f"{target}: a refusal tells that somebody is there")
 
     def test_blocked_network(self):
         box = self.box(networkBlockAll=True)
@@ -141,7 +142,7 @@ class Life(SandboxTest):
         box = self.box()
         self.run_in(box, "for i in $(seq 50); do (sleep 0.05 &) ; done; sleep 0.5")
         self.assertEqual(self.run_in(box, "ps -eo stat | grep -c '^Z'")[1], "0\n")
-        self.run_in(box, "nohup sh -c 'trap \"echo got > /home/daytona/term; exit\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 &")
+        self.run_in(box, "nohup sh -c 'trap \"echo got > /home/daytona/term; exit\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 & sleep 0.5")
         self.assertEqual(self.api("POST", f"/api/sandbox/{box}/stop")[0], 200)
         status, body = self.api("POST", f"/toolbox/{box}/process/execute", {"command": "true"})
         self.assertIn(status, range(400, 500), body)

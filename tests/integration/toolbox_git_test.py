@@ -4,6 +4,7 @@ Needs git (with http-backend), openssl and sshd on the machine; the toolbox itse
 """
 
 import contextlib
+import json
 import os
 import pathlib
 import shutil
@@ -360,6 +361,47 @@ class EnvironmentCaTest(Case):
     def test_bundle_named_by_the_environment(self):
         https = self.stack.enter_context(GitHttp(self.served, self.certificate))
         self.ok(self.post("clone", url=f"{https.url}/r.git", path="a"))
+
+
+class ProxyTest(Case):
+    def environment(self):
+        return {"http_proxy": self.http.url, "https_proxy": self.http.url, "no_proxy": self.http.url[len("http://"):]}
+
+    def test_https_goes_through_a_tunnel(self):
+        https = self.stack.enter_context(GitHttp(self.served, make_certificate(self.root)))
+        self.ok(self.post("clone", url=f"{https.url}/private/r.git", path="a", insecure_skip_tls=True, username=USER,
+                          password=PASSWORD))
+        self.assertIn("CONNECT", [method for method, *_ in self.http.requests])
+
+    def test_proxy_of_the_environment(self):
+        self.ok(self.post("clone", url="http://git.invalid/r.git", path="a"))
+        self.assertIn("git.invalid", [host for *_, host in self.http.requests])
+        answer = self.post("clone", url="http://git.invalid/private/r.git", path="b", username=USER, password=PASSWORD)
+        self.ok(answer)
+        self.clone("direct")
+
+
+class GitProtocolTest(Case):
+    def test_git_daemon(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        daemon = subprocess.Popen(["git", "-c", "safe.directory=*", "daemon", "--listen=127.0.0.1", f"--port={port}",
+                                   f"--base-path={self.served}", "--export-all", "--reuseaddr"], stderr=subprocess.DEVNULL,
+                                  env={**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory",
+                                       "GIT_CONFIG_VALUE_0": "*"}, start_new_session=True)
+        try:
+            for _ in range(100):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(0.05)
+            self.ok(self.post("clone", url=f"git://127.0.0.1:{port}/r.git", path="r"))
+            self.fails(self.post("clone", url=f"git://127.0.0.1:{port}/nope.git", path="x"), 404, "GIT_REPO_NOT_FOUND")
+            self.commit_file("a", "1")
+            self.assertIn(self.post("push", path="r").code, ("GIT_REPO_NOT_FOUND", "GIT_TRANSPORT_FAILED", "GIT_REMOTE_REJECTED"))
+        finally:
+            os.killpg(daemon.pid, signal.SIGKILL)
+            daemon.wait()
 
 
 @unittest.skipUnless(os.path.exists("/usr/sbin/sshd"), "SKIP: no sshd on this machine")
@@ -1002,6 +1044,33 @@ class EndTest(Case):
         (self.home / ".gitconfig").unlink()
         self.status()
 
+    def test_client_goes_away_from_a_local_operation(self):
+        r = self.clone()
+        for i in range(3000):
+            (r / f"n{i}").write_text(str(i))
+        connection = self.toolbox.connect()
+        connection.request("POST", "/git/add", '{"path": "r", "files": ["."]}', {"Content-Type": "application/json"})
+        self.wait_until(lambda: (r / ".git/index.lock").exists() or self.toolbox.helpers())
+        connection.close()
+        self.wait_until(lambda: not self.toolbox.helpers(), 30)
+        self.assertFalse((r / ".git/index.lock").exists())
+        self.ok(self.post("add", path="r", files=["."]))
+
+    @unittest.skipUnless(os.geteuid() == 0, "SKIP: needs root")
+    def test_disk_full(self):
+        self.big_repository()
+        self.http.drip = 0
+        small = self.home / "small"
+        small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "sebring-git-test", small], check=True)
+        try:
+            self.fails(self.post("clone", url=f"{self.http.url}/big.git", path="small/r"), 500, "INTERNAL_SERVER_ERROR",
+                       "No space left")
+            self.assertEqual(list(small.iterdir()), [])
+            self.ok(self.post("clone", url=f"{self.http.url}/r.git", path="small/r"))
+        finally:
+            subprocess.run(["umount", small], check=True)
+
     def test_many_at_once(self):
         self.clone()
         results = []
@@ -1014,6 +1083,27 @@ class EndTest(Case):
         for thread in threads:
             thread.join()
         self.assertEqual(results, [200] * 12)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "SKIP: needs root")
+class UserTest(unittest.TestCase):
+    def test_everything_is_done_as_the_user(self):
+        with scratch() as root:
+            (root / "served").mkdir()
+            make_repository(root / "served/r.git")
+            with GitHttp(root / "served") as http, Toolbox(root, user="nobody") as toolbox:
+                answer = toolbox.post("/git/clone", url=f"{http.url}/r.git", path="r")
+                self.assertEqual(answer.status, 200, answer)
+                owners = {path.lstat().st_uid for path in (toolbox.home / "r").rglob("*")}
+                self.assertEqual(owners, {65534})
+                self.assertEqual(toolbox.get("/git/status?path=r").status, 200)
+                for fields in ({"path": "/root/x"}, {"path": "/etc/x"}):
+                    refused = toolbox.post("/git/clone", url=f"{http.url}/r.git", **fields)
+                    self.assertEqual((refused.status, refused.code), (403, "FORBIDDEN"), refused)
+                refused = toolbox.post("/git/config", key="a.b", value="c", scope="system")
+                self.assertEqual((refused.status, refused.code), (403, "FORBIDDEN"), refused)
+                refused = toolbox.post("/git/init", path="/usr/x")
+                self.assertEqual((refused.status, refused.code), (403, "FORBIDDEN"), refused)
 
 
 class HelperTest(unittest.TestCase):
@@ -1039,6 +1129,79 @@ class HelperTest(unittest.TestCase):
                 code, out, _ = self.run_helper('{"operation":"status","fields":{"path":"%s"}}' % (root / "r"), **environment)
                 self.assertEqual(code, 0)
                 self.assertTrue(out.startswith('{"done":true}\n{"currentBranch"'), out)
+
+
+class MemoryTest(unittest.TestCase):
+    LIMIT_MB = 256  # half of the smallest sandbox
+
+    def peak_mb(self, job):
+        process = subprocess.Popen([BUILD / "sebring-toolbox-git"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   env={"HOME": "/nonexistent"})
+        with process.stdin, process.stdout:
+            process.stdin.write(json.dumps(job).encode())
+            process.stdin.close()
+            out = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        self.assertEqual(status, 0)
+        self.assertIn(b'{"done":true}\n', out)
+        return usage.ru_maxrss / 1024
+
+    def test_50000_files(self):
+        with scratch("/dev/shm") as root:  # 100,000 files on a busy disk take minutes
+            git("init", "-q", "--bare", "-b", "main", str(root / "r.git"))
+            importer = subprocess.Popen(["git", "-c", "safe.directory=*", "fast-import", "--quiet", "--depth=50"],
+                                        cwd=root / "r.git", stdin=subprocess.PIPE)
+            with importer.stdin as pipe:
+                pipe.write(b"commit refs/heads/main\ncommitter T <t@test> 1700000000 +0000\ndata 1\nm\n")
+                for i in range(50_000):
+                    body = (b"%d\n" % i) * 50 + os.urandom(500).hex().encode()
+                    pipe.write(b"M 100644 inline d%03d/f%05d\ndata %d\n%s\n" % (i // 200, i, len(body), body))
+            self.assertEqual(importer.wait(), 0)
+            with GitHttp(root) as http:
+                fields = {"url": f"{http.url}/r.git", "path": str(root / "out")}
+                self.assertLess(self.peak_mb({"operation": "clone", "fields": fields}), self.LIMIT_MB)
+            for i in range(0, 50_000, 2):
+                (root / f"out/d{i // 200:03}/f{i:05}").write_text("changed")
+                (root / f"out/new{i}").write_text("new")
+            path = {"path": str(root / "out")}
+            for job in ({"operation": "status", "fields": path}, {"operation": "add", "fields": {**path, "files": ["."]}},
+                        {"operation": "commit", "fields": {**path, "message": "m", **AUTHOR}},
+                        {"operation": "reset", "fields": {**path, "mode": "hard", "target": "HEAD~1"}}):
+                with self.subTest(job["operation"]):
+                    self.assertLess(self.peak_mb(job), self.LIMIT_MB)
+
+
+@unittest.skipUnless(os.geteuid() == 0 and shutil.which("cc"), "SKIP: needs root and a C compiler")
+class ForeignRootTest(unittest.TestCase):
+    """The helper under the root of an image that tries to get its code into it."""
+
+    def test_no_code_of_the_image_is_loaded(self):
+        with scratch() as root, GitHttp(root / "served") as http:
+            (root / "served").mkdir()
+            make_repository(root / "served/r.git")
+            image = root / "image"
+            for directory in ("etc", "tmp", "lib/x86_64-linux-gnu", "usr/lib/ssl", "usr/lib/x86_64-linux-gnu/gconv"):
+                (image / directory).mkdir(parents=True)
+            (image / "etc/hosts").write_text("127.0.0.1 git.image.test\n")
+            (image / "etc/nsswitch.conf").write_text("hosts: evil files dns\npasswd: evil compat files\n")
+            (image / "usr/lib/ssl/openssl.cnf").write_text(
+                "openssl_conf = a\n[a]\nengines = b\nproviders = p\n[b]\nevil = c\n[c]\ndynamic_path = /lib/libnss_evil.so.2\n"
+                "init = 1\n[p]\nevil = q\n[q]\nmodule = /lib/libnss_evil.so.2\nactivate = 1\n")
+            (root / "evil.c").write_text(
+                "#include <fcntl.h>\n__attribute__((constructor)) static void run(void) { creat(\"/tmp/ran\", 0600); }\n")
+            subprocess.run(["cc", "-shared", "-fPIC", "-o", image / "lib/libnss_evil.so.2", root / "evil.c"], check=True)
+            shutil.copy(image / "lib/libnss_evil.so.2", image / "lib/x86_64-linux-gnu/")
+            shutil.copy(image / "lib/libnss_evil.so.2", image / "usr/lib/")
+            shutil.copy(BUILD / "sebring-toolbox-git", image / "helper")
+            for url, done in ((f"http://git.image.test:{http.port}/r.git", True), (f"https://git.image.test:{http.port}/r.git", False),
+                              (f"ssh://git@git.image.test:{http.port}/r.git", False), ("https://nothing.invalid/r.git", False)):
+                job = {"operation": "clone", "fields": {"url": url, "path": "/tmp/out"}}
+                result = subprocess.run([shutil.which("chroot"), image, "/helper"], input=json.dumps(job), capture_output=True, text=True,
+                                        env={"HOME": "/tmp"}, timeout=60)
+                self.assertEqual(result.returncode, 0, url)
+                self.assertEqual('{"done":true}' in result.stdout, done, result.stdout)
+                self.assertFalse((image / "tmp/ran").exists(), url)
 
 
 if __name__ == "__main__":

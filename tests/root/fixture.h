@@ -29,6 +29,8 @@ class Machine {
   runtime::Container start(const runtime::StartSpec& spec);
   void destroy(runtime::Container container, bool disk = true);
 
+  // One for all cases that change nothing in it.
+  const runtime::Container& shared();
   ~Machine();
 
  private:
@@ -38,10 +40,16 @@ class Machine {
   std::unique_ptr<runtime::Cleanup> cleanup_;
   std::unique_ptr<runtime::SlotPool> slots_;
   runtime::Host::Wires wires_;
+  std::optional<runtime::Container> shared_;
 };
 
 // Runs a shell command inside; uid -1: as the daemon itself (root inside, with its capabilities).
 Output run(const runtime::Container& container, const std::string& command, int uid = 1000);
+
+// Path of a program that lies beside this one.
+std::string beside_me(const std::string& name);
+// The host's own shell and tools with their libraries: no network, no package needed.
+void make_image(const std::string& layer);
 
 // Mounts, cgroups, links, processes that carry our name. Compared before and after.
 std::vector<std::string> traces();

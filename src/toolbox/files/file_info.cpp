@@ -9,6 +9,8 @@
 namespace sebring::toolbox::files {
 namespace {
 
+constexpr std::size_t kDateLength = 10;
+
 void append_number(std::string& out, std::int64_t value) {
   char text[24];
   out.append(text, std::to_chars(text, text + sizeof text, value).ptr);
@@ -131,9 +133,12 @@ void append_file_info(std::string& out, std::string_view name, std::string_view 
   out += ",\"mode\":\"";
   out += mode_text(status.st_mode);
   out += "\",\"modTime\":\"";
+  const std::size_t time_at = out.size();
   append_time(out, status.st_mtim, ' ');
+  const std::size_t time_length = out.size() - time_at;
   out += " +0000 UTC\",\"modifiedAt\":\"";
-  append_time(out, status.st_mtim, 'T');
+  out.append(out, time_at, time_length);
+  out[out.size() - time_length + kDateLength] = 'T';
   out += S_ISDIR(status.st_mode) ? "Z\",\"isDir\":true,\"owner\":\"" : "Z\",\"isDir\":false,\"owner\":\"";
   append_number(out, status.st_uid);
   out += "\",\"group\":\"";

@@ -3,7 +3,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
+#include <system_error>
+#include <thread>
 
 #include "toolbox/files/file_error.h"
 #include "toolbox/files/file_info.h"
@@ -36,6 +39,62 @@ Result<int> depth_parameter(const Request& request) {
   return depth;
 }
 
+// A directory's own entries need nothing of each other, and most of the work is the kernel's: large ones are looked at
+// by two threads.
+constexpr std::size_t kAloneMax = 512;
+constexpr std::size_t kBlock = 16 * 1024;  // what is rendered before any of it is sent
+
+struct Folder {
+  int directory;
+  std::string path;  // of the entries, with a slash at its end; empty: paths are not told
+};
+
+// Entries begin to end, each with a comma in front. What has vanished meanwhile is left out.
+std::string render(const Folder& folder, const std::vector<std::string>& names, std::size_t begin, std::size_t end) {
+  std::string text;
+  text.reserve((end - begin) * 256);
+  std::string path = folder.path;
+  for (std::size_t i = begin; i < end; ++i) {
+    struct stat status{};
+    if (::fstatat(folder.directory, names[i].c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) continue;
+    text += ',';
+    path.resize(folder.path.size());
+    if (!path.empty()) path += names[i];
+    append_file_info(text, names[i], path, status);
+  }
+  return text;
+}
+
+std::string render_with_help(const Folder& folder, const std::vector<std::string>& names, std::size_t begin,
+                             std::size_t end) {
+  if (end - begin <= kAloneMax) return render(folder, names, begin, end);
+  const std::size_t middle = begin + (end - begin) / 2;
+  std::string second;
+  std::thread helper;
+  try {
+    helper = std::thread([&] { second = render(folder, names, middle, end); });
+  } catch (const std::system_error&) {  // the sandbox has no process left to give
+    return render(folder, names, begin, end);
+  }
+  std::string text = render(folder, names, begin, middle);
+  helper.join();
+  return text += second;
+}
+
+Result<void> list_flat(const std::string& path, bool with_path, Responder& responder) {
+  SB_TRY(const UniqueFd directory, open_directory(path));
+  SB_TRY(const std::vector<std::string> names, read_names(directory.get()));
+  Folder folder{directory.get(), {}};
+  if (with_path) folder.path = path.ends_with('/') ? path : path + "/";
+  JsonStream entries(responder, "[");
+  for (std::size_t begin = 0; begin < names.size(); begin += kBlock) {
+    const std::string text = render_with_help(folder, names, begin, std::min(names.size(), begin + kBlock));
+    if (!text.empty()) entries.next() += std::string_view(text).substr(1);
+  }
+  entries.finish("]");
+  return {};
+}
+
 }  // namespace
 
 Result<void> list(const Request& request, BodyReader& /*body*/, Responder& responder) {
@@ -46,6 +105,7 @@ Result<void> list(const Request& request, BodyReader& /*body*/, Responder& respo
   if (path.empty()) path = "/";
   SB_TRY(const int depth, depth_parameter(request));
   const bool with_path = !request.plain_fields;
+  if (depth == 1) return list_flat(std::string(without_slashes(path)), with_path, responder);
   JsonStream entries(responder, "[");
   SB_CHECK(walk(path, without_slashes(path), [&](const Visited& entry) {
     append_file_info(entries.next(), entry.name, with_path ? entry.path : std::string_view(), entry.status);
