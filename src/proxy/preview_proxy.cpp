@@ -204,7 +204,7 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
   const net::RequestHead& request = exchange.request();
   const PreviewPlace& place = visit.place;
   if (place.name.port == kTerminalPort && terminal_) {
-    co_return co_await terminal_->serve(exchange, visit.sandbox, visit.grant, visit.path);
+    co_return co_await terminal_->serve(exchange, visit.sandbox, visit.grant, visit.path, visit.set_cookie);
   }
   net::RequestHead head = request;
   if (place.name.port == kToolboxPort) {

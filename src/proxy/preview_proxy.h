@@ -24,12 +24,13 @@ struct PreviewOptions {
   std::string version;
 };
 
-// The terminal's page and socket on port 22222; the request is authorised already.
+// The terminal's page and socket on port 22222; the request is authorised already. `set_cookie`: for the answer's
+// Set-Cookie, when not empty.
 class TerminalService {
  public:
   virtual ~TerminalService() = default;
-  virtual asio::awaitable<Result<void>> serve(net::Exchange& exchange, Sandbox sandbox, Grant grant,
-                                              std::string path) = 0;
+  virtual asio::awaitable<Result<void>> serve(net::Exchange& exchange, Sandbox sandbox, Grant grant, std::string path,
+                                              std::string set_cookie) = 0;
 };
 
 class PreviewProxy {

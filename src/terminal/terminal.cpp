@@ -139,7 +139,7 @@ class Terminal final : public proxy::TerminalService {
       : executor_(std::move(executor)), shared_(shared), options_(std::move(options)) {}
 
   asio::awaitable<Result<void>> serve(net::Exchange& exchange, proxy::Sandbox sandbox, proxy::Grant grant,
-                                      std::string path) override {
+                                      std::string path, std::string set_cookie) override {
     const std::string& method = exchange.request().method;
     if (path == "/ws") co_return co_await serve_socket(exchange, std::move(sandbox), std::move(grant));
     if (method != "GET" && method != "HEAD") {
@@ -158,6 +158,7 @@ class Terminal final : public proxy::TerminalService {
     net::Response response = net::Response::text(200, std::string(*content), std::string(content_type(name)));
     response.headers.set("X-Content-Type-Options", "nosniff");
     response.headers.set("Referrer-Policy", "no-referrer");
+    if (!set_cookie.empty()) response.headers.set("Set-Cookie", std::move(set_cookie));
     response.headers.set("Cache-Control", name == "terminal.html" ? "no-store" : "private, max-age=3600");
     if (name == "terminal.html") response.headers.set("Content-Security-Policy", page_policy(exchange.request()));
     (void)co_await exchange.respond(std::move(response));
