@@ -11,9 +11,9 @@ namespace {
 
 // The first restart is immediate: an accident should cost clients nothing. Who dies again soon waits longer each time.
 constexpr std::chrono::milliseconds kFirstPause{50};
-constexpr std::chrono::milliseconds kLongestPause{5000};
+constexpr std::chrono::milliseconds kLongestPause{1000};
 constexpr std::chrono::seconds kHealthyAfter{10};
-// A role that never lived long since the server's start has something wrong that no restart mends.
+// A role that ends by itself again and again has something wrong that no restart mends. Being killed is no such sign.
 constexpr int kEarlyDeathsMax = 8;
 
 std::string describe(int status) {
@@ -97,7 +97,7 @@ void Supervisor::ended(Role& role, int status) {
   if (lived >= kHealthyAfter) {
     role.ever_healthy = true;
     role.pause = std::chrono::milliseconds(0);
-  } else if (++role.early_deaths > kEarlyDeathsMax && !role.ever_healthy) {
+  } else if (WIFEXITED(status) && ++role.early_deaths > kEarlyDeathsMax && !role.ever_healthy) {
     give_up_(role.spec.name + " does not stay up");
     return;
   }

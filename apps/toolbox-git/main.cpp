@@ -6,6 +6,7 @@
 
 #include <csignal>
 
+#include "toolbox_git/cancellation.h"
 #include "toolbox_git/run.h"
 
 int main() {
@@ -14,5 +15,6 @@ int main() {
   ::setrlimit(RLIMIT_CORE, &no_dump);
   ::prctl(PR_SET_DUMPABLE, 0);
   ::signal(SIGPIPE, SIG_IGN);
+  sebring::toolbox_git::watch_for_cancellation();
   return sebring::toolbox_git::run(STDIN_FILENO, STDOUT_FILENO);
 }

@@ -37,9 +37,9 @@ void Admin::add(const char* method, const char* pattern, Method handler) {
 
 asio::awaitable<void> Admin::run(net::Exchange& exchange, const net::PathParameters& path, Method handler) {
   auto answer = co_await (this->*handler)(exchange, path);
-  (void)co_await exchange.respond(answer ? std::move(*answer)
-                                         : error_response(answer.error(), exchange.request().target,
-                                                          context_.control.clock.wall_ms()));
+  (void)co_await exchange.respond(
+      answer ? std::move(*answer)
+             : error_response(answer.error(), exchange.request().target, context_.control.clock.wall_ms()));
 }
 
 asio::awaitable<void> Admin::handle(net::Exchange& exchange) {
@@ -86,8 +86,8 @@ asio::awaitable<Result<net::Response>> Admin::put_image(net::Exchange& exchange,
 }
 
 asio::awaitable<Result<net::Response>> Admin::status(net::Exchange&, const net::PathParameters&) {
-  co_return json_response(200, bj::object{{"sandboxes", context_.control.live.size()},
-                                          {"runnerInStep", context_.reconciler.in_step()}});
+  co_return json_response(
+      200, bj::object{{"sandboxes", context_.control.live.size()}, {"runnerInStep", context_.reconciler.in_step()}});
 }
 
 }  // namespace sebring::api

@@ -81,6 +81,7 @@ asio::awaitable<Result<control::Caller>> authorize(ApiContext& context, const Ro
 
 Api::Api(ApiContext& context)
     : context_(context),
+      events_(context),
       document_(openapi_document(context.control.config.version, context.control.config.public_url)) {
   for (const RouteEntry& route : routes()) {
     SB_ASSERT(!route.permission.empty() && is_known_permission(route.permission));
@@ -113,10 +114,11 @@ asio::awaitable<Result<net::Response>> Api::run(net::Exchange& exchange) {
 }
 
 asio::awaitable<void> Api::serve(net::Exchange& exchange) {
+  if (SocketIo::wants(exchange.request().path)) co_return co_await events_.handle(exchange);
   auto answer = co_await run(exchange);
-  net::Response response = answer ? std::move(*answer)
-                                  : error_response(answer.error(), exchange.request().target,
-                                                   context_.control.clock.wall_ms());
+  net::Response response =
+      answer ? std::move(*answer)
+             : error_response(answer.error(), exchange.request().target, context_.control.clock.wall_ms());
   add_common_headers(exchange.request(), response);
   (void)co_await exchange.respond(std::move(response));
 }
@@ -130,8 +132,8 @@ asio::awaitable<void> Api::handle(net::Exchange& exchange) {
     thrown = error.what();
   }
   if (context_.control.tasks.stopping() || exchange.status_sent() != 0) co_return;
-  auto response = error_response(Error(Errc::internal, thrown), exchange.request().target,
-                                 context_.control.clock.wall_ms());
+  auto response =
+      error_response(Error(Errc::internal, thrown), exchange.request().target, context_.control.clock.wall_ms());
   add_common_headers(exchange.request(), response);
   (void)co_await exchange.respond(std::move(response));
 }

@@ -199,7 +199,8 @@ TEST_CASE("bad bodies and queries change nothing") {
 TEST_CASE("a sandbox on the wire") {
   TestServer server;
   // A body without a Content-Type is JSON.
-  const auto made = server.ask("POST", "/sandbox", R"({"name": "one", "labels": {"a": "b"}, "env": {"K": "v"}, "x": 1})");
+  const auto made =
+      server.ask("POST", "/sandbox", R"({"name": "one", "labels": {"a": "b"}, "env": {"K": "v"}, "x": 1})");
   REQUIRE(made.status == 200);
   const bj::object& s = made.json.as_object();
   CHECK(s.at("state") == "started");
@@ -333,8 +334,9 @@ TEST_CASE("lists: cursors, filters, sorts") {
 
 TEST_CASE("keys: shown once, permissions, expiry, revoked at once") {
   TestServer server;
-  const auto made = server.ask("POST", "/api-keys",
-                               R"({"name": "ci", "permissions": ["write:sandboxes"], "expiresAt": "2030-01-01T00:00:00Z"})");
+  const auto made =
+      server.ask("POST", "/api-keys",
+                 R"({"name": "ci", "permissions": ["write:sandboxes"], "expiresAt": "2030-01-01T00:00:00Z"})");
   REQUIRE(made.status == 201);
   const std::string value = made.field("value");
   CHECK(value.size() == 68);
@@ -392,8 +394,8 @@ TEST_CASE("snapshots, regions, configuration, the rest") {
   CHECK(server.ask("GET", "/organizations/" + id + "/usage").json.at("regionUsage").at(0).at("currentCpuUsage") == 2);
   const auto page = server.ask("GET", "", "", {{"Authorization", ""}});
   CHECK(page.text.starts_with("<!doctype html>"));
-  const auto preflight = server.ask("OPTIONS", "/sandbox", "", {{"Origin", "http://a.test"},
-                                                                {"Access-Control-Request-Headers", "authorization"}});
+  const auto preflight = server.ask("OPTIONS", "/sandbox", "",
+                                    {{"Origin", "http://a.test"}, {"Access-Control-Request-Headers", "authorization"}});
   CHECK(preflight.status == 204);
   CHECK(preflight.headers.find("Access-Control-Allow-Origin") == "http://a.test");
   CHECK(preflight.headers.find("Access-Control-Allow-Headers") == "authorization");

@@ -12,15 +12,9 @@ namespace bj = boost::json;
 
 bj::object region_json(const ApiContext& context, WallMs since) {
   const auto& config = context.control.config;
-  return {{"id", config.region_id},
-          {"name", config.region_name},
-          {"organizationId", nullptr},
-          {"regionType", "shared"},
-          {"createdAt", iso8601(since)},
-          {"updatedAt", iso8601(since)},
-          {"proxyUrl", config.public_url},
-          {"sshGatewayUrl", nullptr},
-          {"snapshotManagerUrl", nullptr}};
+  return {{"id", config.region_id},        {"name", config.region_name},  {"organizationId", nullptr},
+          {"regionType", "shared"},        {"createdAt", iso8601(since)}, {"updatedAt", iso8601(since)},
+          {"proxyUrl", config.public_url}, {"sshGatewayUrl", nullptr},    {"snapshotManagerUrl", nullptr}};
 }
 
 asio::awaitable<Result<bj::object>> the_region(ApiContext& context) {
@@ -61,8 +55,8 @@ SEBRING_HANDLER(get_ready) {
   if (!read || !runner) {
     co_return fail(Errc::unavailable, runner ? "The database cannot be read" : "The runner does not answer");
   }
-  co_return json_response(200, bj::object{{"status", "ok"}, {"info", details}, {"error", bj::object()},
-                                          {"details", details}});
+  co_return json_response(
+      200, bj::object{{"status", "ok"}, {"info", details}, {"error", bj::object()}, {"details", details}});
 }
 
 SEBRING_HANDLER(list_regions) {

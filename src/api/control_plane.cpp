@@ -104,6 +104,7 @@ asio::awaitable<void> ControlPlane::handle(net::Exchange& exchange) { return par
 
 asio::awaitable<void> ControlPlane::stop() {
   if (!parts_) co_return;
+  parts_->api.stop();
   if (parts_->admin_server) co_await parts_->admin_server->stop(kAdminGrace);
   co_await parts_->tasks.stop();
   co_await parts_->reaper.flush();

@@ -15,8 +15,9 @@ class ControlPlane {
                const Clock& clock);
   ~ControlPlane();
 
-  // Opens the database, knows all sandboxes, begins to follow the runner, and listens on the administration socket where
-  // the configuration names one. Before handle(). A runner that does not answer yet is waited for in the background.
+  // Opens the database, knows all sandboxes, begins to follow the runner, and listens on the administration socket
+  // where the configuration names one. Before handle(). A runner that does not answer yet is waited for in the
+  // background.
   asio::awaitable<Result<void>> start();
   // Requests whose path is /api, /api-json or starts with /api/ (but /api/toolbox/, which is the proxy's).
   asio::awaitable<void> handle(net::Exchange& exchange);

@@ -12,9 +12,7 @@ namespace {
 
 namespace bj = boost::json;
 
-bj::object reference(std::string_view name) {
-  return {{"$ref", "#/components/schemas/" + std::string(name)}};
-}
+bj::object reference(std::string_view name) { return {{"$ref", "#/components/schemas/" + std::string(name)}}; }
 
 // "string", "date", "Sandbox[]", ... as a JSON schema.
 bj::object schema_of(std::string_view type) {
@@ -72,20 +70,18 @@ bj::array parameters_of(const RouteEntry& route) {
     if (!part.starts_with('{')) continue;
     std::string_view name = part.substr(1, part.size() - 2);
     if (name.ends_with("...")) name = name.substr(0, name.size() - 3);
-    parameters.push_back(bj::object{
-        {"name", bj::string(name)}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
+    parameters.push_back(
+        bj::object{{"name", bj::string(name)}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
   }
   if (route.query.empty()) return parameters;
   for (std::string_view name : split(route.query, ' ')) {
-    parameters.push_back(bj::object{
-        {"name", bj::string(name)}, {"in", "query"}, {"required", false}, {"schema", {{"type", "string"}}}});
+    parameters.push_back(
+        bj::object{{"name", bj::string(name)}, {"in", "query"}, {"required", false}, {"schema", {{"type", "string"}}}});
   }
   return parameters;
 }
 
-bj::object json_content(std::string_view type) {
-  return {{"application/json", {{"schema", schema_of(type)}}}};
-}
+bj::object json_content(std::string_view type) { return {{"application/json", {{"schema", schema_of(type)}}}}; }
 
 bj::object responses_of(const RouteEntry& route) {
   bj::object responses;
@@ -94,8 +90,7 @@ bj::object responses_of(const RouteEntry& route) {
     if (!route.response.empty() && has_schema(route.response)) success["content"] = json_content(route.response);
     responses[std::to_string(route.status)] = std::move(success);
   } else {
-    responses["501"] =
-        bj::object{{"description", "Not available in this version"}, {"content", json_content("Error")}};
+    responses["501"] = bj::object{{"description", "Not available in this version"}, {"content", json_content("Error")}};
   }
   responses["default"] = bj::object{{"description", "An error"}, {"content", json_content("Error")}};
   return responses;

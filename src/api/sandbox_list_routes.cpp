@@ -179,10 +179,9 @@ SEBRING_HANDLER(list_sandboxes_paginated) {
   store::NumberedQuery asked;
   asked.page = query.integer("page", 1, kAmountMax).value_or(1);
   asked.limit = query.integer("limit", 1, 200).value_or(100);
-  asked.sort = numbered_sort(query
-                                 .choice("sort", {"id", "name", "state", "snapshot", "region", "updatedAt", "createdAt",
-                                                  "lastActivityAt"})
-                                 .value_or(""));
+  asked.sort = numbered_sort(
+      query.choice("sort", {"id", "name", "state", "snapshot", "region", "updatedAt", "createdAt", "lastActivityAt"})
+          .value_or(""));
   asked.ascending = query.choice("order", {"asc", "desc"}).value_or("desc") == "asc";
   SB_CO_CHECK(query.finish());
   SB_CO_TRY(auto page, co_await context.control.store.sandboxes.list_numbered(std::move(filter), asked));

@@ -26,18 +26,18 @@ Result<net::Response> answer(const ApiContext& context, Result<std::vector<model
 }  // namespace
 
 SEBRING_HANDLER(get_sandbox) {
-  co_return answer(context, co_await control::get_sandbox(context.control, request.caller.organization_id,
-                                                          request.path["id"]));
+  co_return answer(context,
+                   co_await control::get_sandbox(context.control, request.caller.organization_id, request.path["id"]));
 }
 
 SEBRING_HANDLER(delete_sandbox) {
-  co_return answer(context, co_await control::delete_sandbox(context.control, request.caller.organization_id,
-                                                             request.path["id"]));
+  co_return answer(
+      context, co_await control::delete_sandbox(context.control, request.caller.organization_id, request.path["id"]));
 }
 
 SEBRING_HANDLER(start_sandbox) {
-  co_return answer(context, co_await control::start_sandbox(context.control, request.caller.organization_id,
-                                                            request.path["id"]));
+  co_return answer(
+      context, co_await control::start_sandbox(context.control, request.caller.organization_id, request.path["id"]));
 }
 
 SEBRING_HANDLER(stop_sandbox) {
@@ -49,13 +49,13 @@ SEBRING_HANDLER(stop_sandbox) {
 }
 
 SEBRING_HANDLER(pause_sandbox) {
-  co_return answer(context, co_await control::pause_sandbox(context.control, request.caller.organization_id,
-                                                            request.path["id"]));
+  co_return answer(
+      context, co_await control::pause_sandbox(context.control, request.caller.organization_id, request.path["id"]));
 }
 
 SEBRING_HANDLER(archive_sandbox) {
-  co_return answer(context, co_await control::archive_sandbox(context.control, request.caller.organization_id,
-                                                              request.path["id"]));
+  co_return answer(
+      context, co_await control::archive_sandbox(context.control, request.caller.organization_id, request.path["id"]));
 }
 
 SEBRING_HANDLER(backup_sandbox) {
@@ -86,8 +86,8 @@ SEBRING_HANDLER(resize_sandbox) {
 }
 
 SEBRING_HANDLER(list_ancestors) {
-  co_return answer(context, co_await control::list_ancestors(context.control, request.caller.organization_id,
-                                                             request.path["id"]));
+  co_return answer(
+      context, co_await control::list_ancestors(context.control, request.caller.organization_id, request.path["id"]));
 }
 
 SEBRING_HANDLER(list_forks) {
@@ -99,8 +99,8 @@ SEBRING_HANDLER(list_forks) {
 }
 
 SEBRING_HANDLER(get_parent) {
-  co_return answer(context, co_await control::get_parent(context.control, request.caller.organization_id,
-                                                         request.path["id"]));
+  co_return answer(context,
+                   co_await control::get_parent(context.control, request.caller.organization_id, request.path["id"]));
 }
 
 }  // namespace sebring::api

@@ -85,8 +85,8 @@ SEBRING_HANDLER(get_signing_key) {
 }
 
 SEBRING_HANDLER(rotate_signing_key) {
-  SB_CO_TRY(auto key, co_await control::rotate_signing_key(context.control, request.caller.organization_id,
-                                                           request.path["id"]));
+  SB_CO_TRY(auto key,
+            co_await control::rotate_signing_key(context.control, request.caller.organization_id, request.path["id"]));
   co_return json_response(200, bj::value(key));
 }
 

@@ -3,12 +3,12 @@
 namespace sebring::api {
 namespace {
 
-#define SANDBOX_COMMON                                                                                                \
-  "id:string organizationId:string name:string target:string snapshot:string? user:string cpu:integer gpu:integer "   \
-  "memory:integer disk:integer public:boolean networkBlockAll:boolean networkAllowList:string? "                      \
-  "domainAllowList:string? labels:map state:SandboxState desiredState:SandboxDesiredState errorReason:string? "       \
-  "recoverable:boolean backupState:BackupState autoStopInterval:integer autoPauseInterval:integer "                   \
-  "autoArchiveInterval:integer autoDeleteInterval:integer autoDestroyAt:date? createdAt:date updatedAt:date "         \
+#define SANDBOX_COMMON                                                                                              \
+  "id:string organizationId:string name:string target:string snapshot:string? user:string cpu:integer gpu:integer " \
+  "memory:integer disk:integer public:boolean networkBlockAll:boolean networkAllowList:string? "                    \
+  "domainAllowList:string? labels:map state:SandboxState desiredState:SandboxDesiredState errorReason:string? "     \
+  "recoverable:boolean backupState:BackupState autoStopInterval:integer autoPauseInterval:integer "                 \
+  "autoArchiveInterval:integer autoDeleteInterval:integer autoDestroyAt:date? createdAt:date updatedAt:date "       \
   "lastActivityAt:date sandboxClass:SandboxClass daemonVersion:string? runnerId:string? toolboxProxyUrl:string"
 
 constexpr SchemaEntry kSchemas[] = {
@@ -28,8 +28,8 @@ constexpr SchemaEntry kSchemas[] = {
     {"BackupState", "enum None Pending InProgress Completed Error"},
     {"SandboxClass", "enum container linux-vm windows android"},
     {"SandboxVolume", "volumeId:string mountPath:string subpath:string?"},
-    {"Sandbox", SANDBOX_COMMON
-     " env:map kvm:boolean volumes:SandboxVolume[] backupCreatedAt:date? linkedSandboxId:string?"},
+    {"Sandbox",
+     SANDBOX_COMMON " env:map kvm:boolean volumes:SandboxVolume[] backupCreatedAt:date? linkedSandboxId:string?"},
     {"SandboxListItem", SANDBOX_COMMON},
     {"ListSandboxesResponse", "items:SandboxListItem[] nextCursor:string?"},
     {"PaginatedSandboxes", "items:Sandbox[] total:integer page:integer totalPages:integer"},
@@ -62,8 +62,7 @@ constexpr SchemaEntry kSchemas[] = {
     {"ApiKeyList",
      "name:string value:string createdAt:date permissions:string[] lastUsedAt:date? expiresAt:date? userId:string "
      "organizationId:string"},
-    {"User",
-     "id:string name:string email:string emailVerified:boolean publicKeys:object[] createdAt:date"},
+    {"User", "id:string name:string email:string emailVerified:boolean publicKeys:object[] createdAt:date"},
     {"Organization",
      "id:string name:string createdBy:string personal:boolean createdAt:date updatedAt:date suspended:boolean "
      "suspendedAt:date? suspensionReason:string? suspendedUntil:date? suspensionCleanupGracePeriodHours:integer "

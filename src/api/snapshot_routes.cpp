@@ -1,9 +1,8 @@
-#include "api/snapshot_json.h"
-
 #include <boost/json.hpp>
 
 #include "api/handlers.h"
 #include "api/request.h"
+#include "api/snapshot_json.h"
 #include "control/snapshots.h"
 
 namespace sebring::api {
@@ -33,8 +32,8 @@ SEBRING_HANDLER(list_snapshots) {
 }
 
 SEBRING_HANDLER(get_snapshot) {
-  SB_CO_TRY(auto snapshot, co_await control::get_snapshot(context.control, request.caller.organization_id,
-                                                          request.path["id"]));
+  SB_CO_TRY(auto snapshot,
+            co_await control::get_snapshot(context.control, request.caller.organization_id, request.path["id"]));
   co_return json_response(200, snapshot_json(snapshot));
 }
 

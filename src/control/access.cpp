@@ -119,8 +119,8 @@ asio::awaitable<Result<NewToken>> AccessControl::make_preview_link(std::string s
   NewToken made;
   made.text = random_text(16, kLinkAlphabet);
   const WallMs now = control_->clock.wall_ms();
-  made.token = {random_uuid(), AccessToken::Kind::preview, preview_hash(made.text, port), sandbox_id, port, now,
-                now + seconds * 1000};
+  made.token = {random_uuid(), AccessToken::Kind::preview, preview_hash(made.text, port), sandbox_id, port,
+                now,           now + seconds * 1000};
   SB_CO_CHECK(co_await control_->store.access_tokens.insert(made.token, false));
   co_return made;
 }
@@ -129,8 +129,8 @@ asio::awaitable<Result<NewToken>> AccessControl::make_ssh_token(std::string sand
   NewToken made;
   made.text = random_text(32, kSshAlphabet);
   const WallMs now = control_->clock.wall_ms();
-  made.token = {random_uuid(), AccessToken::Kind::ssh, sha256_hex(made.text), sandbox_id, 0, now,
-                now + minutes * model::kMinuteMs};
+  made.token = {random_uuid(), AccessToken::Kind::ssh,          sha256_hex(made.text), sandbox_id, 0,
+                now,           now + minutes * model::kMinuteMs};
   SB_CO_CHECK(co_await control_->store.access_tokens.insert(made.token, true));
   co_return made;
 }
@@ -138,7 +138,7 @@ asio::awaitable<Result<NewToken>> AccessControl::make_ssh_token(std::string sand
 asio::awaitable<Result<void>> AccessControl::end_preview_link(std::string sandbox_id, std::string token,
                                                               std::uint16_t port) {
   SB_CO_TRY(auto removed, co_await control_->store.access_tokens.remove(AccessToken::Kind::preview, sandbox_id,
-                                                                       preview_hash(token, port)));
+                                                                        preview_hash(token, port)));
   if (removed == 0) co_return fail(Errc::not_found, "Invalid or expired token");
   co_return Result<void>{};
 }

@@ -1,7 +1,7 @@
 #pragma once
-// Who may reach a sandbox from outside the API, by which credential, and where it is: what the proxy and the SSH gateway
-// need to know (api/proxy_access.h speaks to them). Nothing is remembered of an earlier answer: revoking a key or a token
-// acts on the next call.
+// Who may reach a sandbox from outside the API, by which credential, and where it is: what the proxy and the SSH
+// gateway need to know (api/proxy_access.h speaks to them). Nothing is remembered of an earlier answer: revoking a key
+// or a token acts on the next call.
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
@@ -78,8 +78,7 @@ class AccessControl {
   asio::awaitable<Result<void>> recheck_token(model::AccessToken::Kind kind, std::string sandbox_id, std::string hash);
 
   // Made for a sandbox that the caller may use. A new SSH token ends the earlier ones.
-  asio::awaitable<Result<NewToken>> make_preview_link(std::string sandbox_id, std::uint16_t port,
-                                                      std::int64_t seconds);
+  asio::awaitable<Result<NewToken>> make_preview_link(std::string sandbox_id, std::uint16_t port, std::int64_t seconds);
   asio::awaitable<Result<NewToken>> make_ssh_token(std::string sandbox_id, std::int64_t minutes);
   // Errc::not_found when there is none of that text.
   asio::awaitable<Result<void>> end_preview_link(std::string sandbox_id, std::string token, std::uint16_t port);

@@ -1,6 +1,6 @@
 #pragma once
-// Archiving and restoring move gigabytes, so nobody stands in line behind them: the row says `archiving` or `restoring`,
-// a background job works, and whoever changed the row meanwhile (a delete) wins.
+// Archiving and restoring move gigabytes, so nobody stands in line behind them: the row says `archiving` or
+// `restoring`, a background job works, and whoever changed the row meanwhile (a delete) wins.
 #include <optional>
 
 #include "control/runner_client.h"
@@ -12,7 +12,8 @@ namespace sebring::control {
 asio::awaitable<Result<void>> begin_archiving(Control& control, Held& held);
 // Of an archived one; it is started after that.
 asio::awaitable<Result<void>> begin_restoring(Control& control, Held& held);
-// After a restart of control nobody works on it any more: goes back to what it was. While a job runs: Errc::unavailable.
+// After a restart of control nobody works on it any more: goes back to what it was. While a job runs:
+// Errc::unavailable.
 asio::awaitable<Result<void>> repair_archiving(Control& control, Held& held, std::optional<RunnerReport> report);
 
 // Waits until the sandbox is at rest, at most 30 s, and gives it as it is then.

@@ -1,6 +1,6 @@
 #pragma once
-// From a token to who asks. Keys are looked up by their SHA-256; what was found is remembered until the key changes, which
-// takes effect on the very next request.
+// From a token to who asks. Keys are looked up by their SHA-256; what was found is remembered until the key changes,
+// which takes effect on the very next request.
 #include <string>
 #include <unordered_map>
 

@@ -1,6 +1,6 @@
 #pragma once
-// What every use case gets: the whole of the control plane's state, owned by its composition (api/control_plane.h), used
-// on the event loop's thread only.
+// What every use case gets: the whole of the control plane's state, owned by its composition (api/control_plane.h),
+// used on the event loop's thread only.
 #include <functional>
 #include <set>
 #include <string>

@@ -200,14 +200,14 @@ asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox 
 
   NameReservation name(control, sandbox.organization_id, sandbox.name);
   SB_CO_CHECK(co_await name.check());
-  SB_CO_CHECK(model::check_totals(sandbox.resources, control.live.used(sandbox.organization_id),
-                                  control.config.limits));
+  SB_CO_CHECK(
+      model::check_totals(sandbox.resources, control.live.used(sandbox.organization_id), control.config.limits));
   auto place = control.lines.try_enter(sandbox.id);
   SB_ASSERT(place.has_value());
   control.live.put(sandbox);
 
-  // The intention goes to the writer, which may hold it back some milliseconds, while the runner works. A runner that is
-  // done sooner shares its commit; a crash in between leaves a container without a row, which the inventory removes.
+  // The intention goes to the writer, which may hold it back some milliseconds, while the runner works. A runner that
+  // is done sooner shares its commit; a crash in between leaves a container without a row, which the inventory removes.
   auto inserted = control.store.sandboxes.insert_later(sandbox, db::Urgency::lazy);
   sandbox.version = 1;
   if (control.events.heard()) control.events.publish({sandbox.organization_id, SandboxCreated{sandbox}});

@@ -14,9 +14,8 @@ struct Size {
   const char* name;
   model::Resources resources;
 };
-constexpr Size kSizes[] = {{"daytona-small", {1, 0, 1, 3}},
-                           {"daytona-medium", {2, 0, 4, 8}},
-                           {"daytona-large", {4, 0, 8, 10}}};
+constexpr Size kSizes[] = {
+    {"daytona-small", {1, 0, 1, 3}}, {"daytona-medium", {2, 0, 4, 8}}, {"daytona-large", {4, 0, 8, 10}}};
 
 // "NAME=value"
 model::TextMap split_environment(const std::vector<std::string>& list) {

@@ -1,6 +1,6 @@
 #pragma once
-// What happened, told within the process: the events endpoint, later webhooks and audit. Listeners are called at once, on
-// the event loop's thread, and must not wait; what an event looks like on a wire is the listener's business.
+// What happened, told within the process: the events endpoint, later webhooks and audit. Listeners are called at once,
+// on the event loop's thread, and must not wait; what an event looks like on a wire is the listener's business.
 #include <functional>
 #include <map>
 #include <memory>

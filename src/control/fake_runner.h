@@ -22,9 +22,9 @@ class FakeRunner final : public RunnerClient {
   std::map<std::string, RunnerSpec> specs;
   std::map<std::string, RunnerLimits> limits;
   std::set<std::string> snapshots;
-  std::optional<Error> next_error;          // of the next call that changes something
-  bool reachable = true;                    // else every call is Errc::unavailable
-  std::chrono::milliseconds delay{0};       // of every call that changes something
+  std::optional<Error> next_error;     // of the next call that changes something
+  bool reachable = true;               // else every call is Errc::unavailable
+  std::chrono::milliseconds delay{0};  // of every call that changes something
   std::chrono::milliseconds archive_delay{0};
   int calls = 0;
   std::string boot_id = "boot-1";

@@ -20,10 +20,11 @@ constexpr std::chrono::milliseconds kLongCallMax = 60min;
 class HttpRunnerClient final : public RunnerClient {
  public:
   explicit HttpRunnerClient(std::string path)
-      : client_([path = std::move(path)]() -> asio::awaitable<Result<std::unique_ptr<net::ByteStream>>> {
-          return net::connect_unix(path);
-        },
-                64) {}
+      : client_(
+            [path = std::move(path)]() -> asio::awaitable<Result<std::unique_ptr<net::ByteStream>>> {
+              return net::connect_unix(path);
+            },
+            64) {}
 
   asio::awaitable<Result<RunnerInfo>> info() override {
     SB_CO_TRY(auto answer, co_await call("GET", "/v1/info", ""));
@@ -79,8 +80,8 @@ class HttpRunnerClient final : public RunnerClient {
   }
 
   asio::awaitable<Result<SnapshotMade>> snapshot(std::string id, std::string name) override {
-    SB_CO_TRY(auto answer, co_await call("POST", "/v1/sandboxes/" + id + "/snapshot",
-                                         json::serialize(bj::object{{"name", name}})));
+    SB_CO_TRY(auto answer,
+              co_await call("POST", "/v1/sandboxes/" + id + "/snapshot", json::serialize(bj::object{{"name", name}})));
     json::ObjectReader reader(answer);
     SnapshotMade made{reader.text("layer").value_or(""), reader.integer("bytes").value_or(0)};
     SB_CO_CHECK(reader.finish());

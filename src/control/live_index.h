@@ -1,6 +1,6 @@
 #pragma once
-// What must be known of every sandbox without asking the database: what it takes of its organization's quota, when it was
-// last used, where its toolbox listens. Rebuilt at start from rows and the runner's report.
+// What must be known of every sandbox without asking the database: what it takes of its organization's quota, when it
+// was last used, where its toolbox listens. Rebuilt at start from rows and the runner's report.
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -22,8 +22,8 @@ struct LiveSandbox {
   model::ServiceMs active = 0;
   WallMs active_at = 0;
   bool activity_unsaved = false;
-  bool warned = false;    // of the coming stop
-  std::string socket;     // of its toolbox; empty while it does not run
+  bool warned = false;  // of the coming stop
+  std::string socket;   // of its toolbox; empty while it does not run
   // Shared with those who hold activity: how many requests, terminals, sessions are open now.
   std::shared_ptr<int> holds = std::make_shared<int>(0);
 };

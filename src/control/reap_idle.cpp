@@ -85,8 +85,10 @@ asio::awaitable<void> act(Control& control, std::string id) {
   const Outlook now = outlook(*live, control.service.now());
   if (now.due == Due::nothing || now.in_ms > 0) co_return;
   log_info("sandbox " + id + ": time to " +
-           (now.due == Due::stop ? "stop" : now.due == Due::pause ? "pause" : now.due == Due::archive ? "archive"
-                                                                                                      : "delete"));
+           (now.due == Due::stop      ? "stop"
+            : now.due == Due::pause   ? "pause"
+            : now.due == Due::archive ? "archive"
+                                      : "delete"));
   if (now.due == Due::pause) {
     const std::string organization = held.sandbox.organization_id;
     held.place.leave();

@@ -1,6 +1,6 @@
 #pragma once
-// Keeps rows and runner in step: listens to what the runner tells, compares its whole inventory with the rows whenever it
-// is reached anew, and repairs single sandboxes with growing pauses until they are where they should be.
+// Keeps rows and runner in step: listens to what the runner tells, compares its whole inventory with the rows whenever
+// it is reached anew, and repairs single sandboxes with growing pauses until they are where they should be.
 #include <map>
 #include <set>
 #include <string>

@@ -9,7 +9,8 @@ asio::awaitable<Result<Sandbox>> recover_sandbox(Control& control, std::string o
   SB_CO_CHECK(co_await may_now(control, held, model::Action::recover));
   Sandbox& row = held.sandbox;
   if (!row.recoverable) {
-    co_return fail(Errc::invalid_argument, "Sandbox is not recoverable: " + row.error_reason.value_or("unknown reason"));
+    co_return fail(Errc::invalid_argument,
+                   "Sandbox is not recoverable: " + row.error_reason.value_or("unknown reason"));
   }
   // What may still run of it must not meet what comes.
   auto report = co_await control.runner.stop(row.id, true, 0);

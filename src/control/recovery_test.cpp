@@ -87,8 +87,8 @@ TEST_CASE("whatever a crash left, a restart brings it to rest") {
 
 TEST_CASE("what no row wants is removed from the runner") {
   TestBench bench;
-  bench.runner.held["11111111-1111-4111-8111-111111111111"] = {"11111111-1111-4111-8111-111111111111",
-                                                               RunnerState::running, "", "boot-1", {}};
+  bench.runner.held["11111111-1111-4111-8111-111111111111"] = {
+      "11111111-1111-4111-8111-111111111111", RunnerState::running, "", "boot-1", {}};
   bench.runner.cut();
   CHECK(bench.until([&] { return bench.runner.held.empty(); }));
 }

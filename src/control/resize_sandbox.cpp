@@ -16,10 +16,10 @@ asio::awaitable<Result<Sandbox>> resize_sandbox(Control& control, std::string or
   if (wanted == before) co_return std::move(row);
   SB_CO_CHECK(model::check_per_sandbox(wanted, control.config.limits));
   const bool running = state == SandboxState::started;
-  SB_CO_CHECK(model::check_totals({running ? wanted.cpu - before.cpu : 0, 0,
-                                   running ? wanted.memory_gib - before.memory_gib : 0,
-                                   wanted.disk_gib - before.disk_gib},
-                                  control.live.used(organization_id), control.config.limits));
+  SB_CO_CHECK(
+      model::check_totals({running ? wanted.cpu - before.cpu : 0, 0,
+                           running ? wanted.memory_gib - before.memory_gib : 0, wanted.disk_gib - before.disk_gib},
+                          control.live.used(organization_id), control.config.limits));
   row.resources = wanted;
   set_state(control, row, SandboxState::resizing);
   auto intention = save_intention(control, row, state, row.desired);

@@ -40,13 +40,10 @@ std::string make_toolbox_configuration(const ControlConfig& config, const model:
   for (const std::string& word : sandbox.image.entrypoint) {
     if (!idles) entrypoint.emplace_back(word);
   }
-  bj::object object{{"sandboxId", sandbox.id},
-                    {"version", config.version},
-                    {"user", sandbox.user},
-                    {"workDir", sandbox.image.work_dir},
-                    {"env", std::move(env)},
-                    {"entrypoint", std::move(entrypoint)},
-                    {"hostname", hostname_of(sandbox)}};
+  bj::object object{
+      {"sandboxId", sandbox.id},           {"version", config.version}, {"user", sandbox.user},
+      {"workDir", sandbox.image.work_dir}, {"env", std::move(env)},     {"entrypoint", std::move(entrypoint)},
+      {"hostname", hostname_of(sandbox)}};
   return json::serialize(object);
 }
 

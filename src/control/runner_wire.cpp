@@ -32,14 +32,19 @@ struct CodeName {
   std::string_view name;
   Errc code;
 };
-constexpr std::array kCodes = {
-    CodeName{"invalid_argument", Errc::invalid_argument}, CodeName{"forbidden", Errc::forbidden},
-    CodeName{"not_found", Errc::not_found},               CodeName{"timed_out", Errc::timed_out},
-    CodeName{"conflict", Errc::conflict},                 CodeName{"gone", Errc::gone},
-    CodeName{"too_large", Errc::too_large},               CodeName{"unprocessable", Errc::unprocessable},
-    CodeName{"exhausted", Errc::exhausted},               CodeName{"internal", Errc::internal},
-    CodeName{"not_implemented", Errc::not_implemented},   CodeName{"bad_gateway", Errc::bad_gateway},
-    CodeName{"unavailable", Errc::unavailable}};
+constexpr std::array kCodes = {CodeName{"invalid_argument", Errc::invalid_argument},
+                               CodeName{"forbidden", Errc::forbidden},
+                               CodeName{"not_found", Errc::not_found},
+                               CodeName{"timed_out", Errc::timed_out},
+                               CodeName{"conflict", Errc::conflict},
+                               CodeName{"gone", Errc::gone},
+                               CodeName{"too_large", Errc::too_large},
+                               CodeName{"unprocessable", Errc::unprocessable},
+                               CodeName{"exhausted", Errc::exhausted},
+                               CodeName{"internal", Errc::internal},
+                               CodeName{"not_implemented", Errc::not_implemented},
+                               CodeName{"bad_gateway", Errc::bad_gateway},
+                               CodeName{"unavailable", Errc::unavailable}};
 
 Errc code_of_status(int status) {
   switch (status) {

@@ -8,8 +8,8 @@ void announce(Control& control, const Sandbox& sandbox, model::SandboxState befo
   control.live.put(sandbox);
   if (!control.events.heard()) return;
   if (sandbox.desired != desired_before) {
-    control.events.publish({sandbox.organization_id,
-                            SandboxDesiredStateUpdated{sandbox, desired_before, sandbox.desired}});
+    control.events.publish(
+        {sandbox.organization_id, SandboxDesiredStateUpdated{sandbox, desired_before, sandbox.desired}});
   }
   if (sandbox.visible() != before) {
     control.events.publish({sandbox.organization_id, SandboxStateUpdated{sandbox, before, sandbox.visible()}});

@@ -15,8 +15,8 @@ struct Held {
   Sandbox sandbox;
 };
 
-// By id or name within the organization. Errc::not_found as the wire says it, also when it was deleted while we stood in
-// line. `first`: go before the others.
+// By id or name within the organization. Errc::not_found as the wire says it, also when it was deleted while we stood
+// in line. `first`: go before the others.
 asio::awaitable<Result<Held>> hold(Control& control, std::string organization_id, std::string id_or_name,
                                    bool first = false);
 // By id whoever owns it; destroyed ones too (nullopt only when there is no row).
@@ -35,8 +35,8 @@ void set_error(Control& control, Sandbox& sandbox, std::string reason, bool reco
 // reconciler looks at the sandbox, since the runner may be ahead of the row.
 asio::awaitable<Result<void>> save(Control& control, Sandbox& sandbox, model::SandboxState before,
                                    model::DesiredState desired_before, const db::Pending* intention = nullptr);
-// Writes an intention: it may reach the disk together with its outcome, and is told at once. Who does not go on to save()
-// waits for it before it leaves the line.
+// Writes an intention: it may reach the disk together with its outcome, and is told at once. Who does not go on to
+// save() waits for it before it leaves the line.
 db::Pending save_intention(Control& control, Sandbox& sandbox, model::SandboxState before,
                            model::DesiredState desired_before);
 

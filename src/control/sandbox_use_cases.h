@@ -37,8 +37,7 @@ asio::awaitable<Result<Sandbox>> set_interval(Control&, std::string organization
                                               Interval which, std::int64_t minutes);
 asio::awaitable<Result<Sandbox>> set_labels(Control&, std::string organization_id, std::string sandbox,
                                             model::TextMap labels);
-asio::awaitable<Result<Sandbox>> set_public(Control&, std::string organization_id, std::string sandbox,
-                                            bool is_public);
+asio::awaitable<Result<Sandbox>> set_public(Control&, std::string organization_id, std::string sandbox, bool is_public);
 struct NetworkChange {
   std::optional<bool> block_all;
   std::optional<std::string> allow_list;

@@ -24,8 +24,8 @@ ServiceClock::ServiceClock(const Clock& clock, std::string boot_id, const std::o
   const auto wall = parse_integer(parts[2]);
   if (!service || !steady || !wall) return;
   const bool same_boot = !boot_id_.empty() && parts[3] == boot_id_ && *steady <= steady_base_;
-  const std::int64_t gap = same_boot ? steady_base_ - *steady
-                                     : std::clamp<std::int64_t>(clock.wall_ms() - *wall, 0, kGapMax);
+  const std::int64_t gap =
+      same_boot ? steady_base_ - *steady : std::clamp<std::int64_t>(clock.wall_ms() - *wall, 0, kGapMax);
   base_ = *service + gap;
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 // A clock for ages that outlive the process: idle times, time to live. It advances with the steady clock, so a jump of
-// the wall clock (a day, a year) stops and deletes nothing. Over a restart of this process it goes on where it would be;
-// over a reboot it advances by what the wall clock says, but never backwards and by at most kGapMax: a machine whose
-// clock is wrong at boot does too little, never too much.
+// the wall clock (a day, a year) stops and deletes nothing. Over a restart of this process it goes on where it would
+// be; over a reboot it advances by what the wall clock says, but never backwards and by at most kGapMax: a machine
+// whose clock is wrong at boot does too little, never too much.
 #include <optional>
 #include <string>
 #include <string_view>

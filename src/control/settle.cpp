@@ -68,10 +68,9 @@ asio::awaitable<Result<void>> run_sandbox(Control& control, Held& held) {
   auto intention = save_intention(control, sandbox, shown, desired);
   const SandboxState before = sandbox.visible();
 
-  Result<RunnerReport> report = resuming
-                                    ? co_await control.runner.resume(sandbox.id)
-                                    : co_await control.runner.ensure_running(
-                                          sandbox.id, make_runner_spec(control.config, sandbox, true));
+  Result<RunnerReport> report =
+      resuming ? co_await control.runner.resume(sandbox.id)
+               : co_await control.runner.ensure_running(sandbox.id, make_runner_spec(control.config, sandbox, true));
   if (!report) {
     co_return co_await settle_failure(control, held, before, intention, report.error(), "Sandbox failed to start");
   }

@@ -24,9 +24,9 @@ asio::awaitable<Result<Sandbox>> start_sandbox(Control& control, std::string org
   if (verdict == model::Verdict::nothing_to_do) co_return std::move(held.sandbox);
   const auto& resources = held.sandbox.resources;
   const bool archived = held.sandbox.state == model::SandboxState::archived;
-  SB_CO_CHECK(model::check_totals(
-      {resources.cpu, resources.gpu, resources.memory_gib, archived ? resources.disk_gib : 0},
-      control.live.used(organization_id), control.config.limits));
+  SB_CO_CHECK(
+      model::check_totals({resources.cpu, resources.gpu, resources.memory_gib, archived ? resources.disk_gib : 0},
+                          control.live.used(organization_id), control.config.limits));
   if (archived) {
     SB_CO_CHECK(co_await begin_restoring(control, held));
     held.place.leave();

@@ -10,8 +10,8 @@ Result<void> migrate(Connection& connection, std::span<const char* const> steps)
     version = query.integer(0);
   }
   if (version > static_cast<std::int64_t>(steps.size())) {
-    return fail(Errc::internal, "the database is of version " + std::to_string(version) +
-                                    ", written by a newer release than this one");
+    return fail(Errc::internal,
+                "the database is of version " + std::to_string(version) + ", written by a newer release than this one");
   }
   for (auto step = static_cast<std::size_t>(version); step < steps.size(); ++step) {
     // user_version is written in the same transaction, so a step is taken once or not at all.

@@ -22,8 +22,7 @@ struct Pending::State {
   asio::steady_timer wake;
 };
 
-asio::awaitable<Result<void>> Pending::wait() const {
-  auto state = state_;
+asio::awaitable<Result<void>> Pending::wait_for(std::shared_ptr<State> state) {
   if (!state->outcome) co_await state->wake.async_wait(asio::as_tuple(asio::use_awaitable));
   if (!state->outcome) co_return fail(Errc::cancelled, "the wait for a commit was cancelled");
   co_return *state->outcome;

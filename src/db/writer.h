@@ -28,12 +28,14 @@ inline constexpr std::chrono::milliseconds kLazyHold{5};
 // The outcome of one transaction. Use on the executor's thread only; copies share the outcome.
 class Pending {
  public:
-  asio::awaitable<Result<void>> wait() const;
+  asio::awaitable<Result<void>> wait() const { return wait_for(state_); }
 
  private:
   friend class Writer;
   struct State;
   explicit Pending(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  // By value: a coroutine starts when it is awaited, and the handle may be gone by then.
+  static asio::awaitable<Result<void>> wait_for(std::shared_ptr<State> state);
   std::shared_ptr<State> state_;
 };
 

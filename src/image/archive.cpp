@@ -84,7 +84,8 @@ Result<Restored> restore_upper(const RestoreRequest& request) {
   if (std::string_view(expanded.report.input_sha256, 64) != request.sha256)
     return fail(Errc::invalid_argument, "the archive does not have the digest " + request.sha256);
   SB_CHECK(unpacked.result);
-  return Restored{.bytes = unpacked.report.output_bytes, .entries = unpacked.report.entries, .remarks = unpacked.remarks};
+  return Restored{
+      .bytes = unpacked.report.output_bytes, .entries = unpacked.report.entries, .remarks = unpacked.remarks};
 }
 
 }  // namespace sebring::image

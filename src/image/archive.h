@@ -1,7 +1,8 @@
 #pragma once
-// A sandbox's disk as one file, and back. The file is a zstd-compressed pax tar in the form of an OCI layer: whiteouts as
-// ".wh.name", opaque directories with ".wh..wh..opq". The same unprivileged processes as in importer.h do the work, since
-// the names, links and attributes were made by users.
+// A sandbox's disk as one file, and back. The file is a zstd-compressed pax tar in the form of an OCI layer: whiteouts
+// as
+// ".wh.name", opaque directories with ".wh..wh..opq". The same unprivileged processes as in importer.h do the work,
+// since the names, links and attributes were made by users.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -31,7 +32,7 @@ struct Archived {
 Result<Archived> archive_upper(const ArchiveRequest& request);
 
 struct RestoreRequest {
-  int input = -1;  // read from its current position to its end
+  int input = -1;      // read from its current position to its end
   std::string sha256;  // of `input`, 64 hex digits
   int upper = -1;      // directory that holds an empty or fresh u: whatever lies in u is removed first
   std::uint32_t seconds_max = 6 * 3600;

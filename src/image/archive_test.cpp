@@ -56,7 +56,8 @@ void make_upper(const std::string& upper) {
   for (int i = 0; i < 30; ++i) deep += std::string(100, 'd') + "/";
   fs::create_directories(deep);
   std::ofstream(deep + "deep") << "down";
-  for (int i = 0; i < 300; ++i) std::ofstream(u + "file" + std::to_string(i)) << std::string(static_cast<std::size_t>(i) * 37, 'f');
+  for (int i = 0; i < 300; ++i)
+    std::ofstream(u + "file" + std::to_string(i)) << std::string(static_cast<std::size_t>(i) * 37, 'f');
   set_time(u + "hole", -100, 250'000'000);
   set_time(u + "link", 7258118400, 1);
   set_time(u + "d/whiteout", 1000, 5);
@@ -109,7 +110,8 @@ TEST_CASE("a disk comes back as it was") {
     std::filesystem::create_directory_symlink(first, second + "/u/d");
     std::ofstream(second + "/u/etc/hosts") << "first file";
     auto upper = os::open_dir(second);
-    auto restored = restore_upper({.input = made.file.get(), .sha256 = made.archived.sha256, .upper = upper->get(), .program = test_program()});
+    auto restored = restore_upper(
+        {.input = made.file.get(), .sha256 = made.archived.sha256, .upper = upper->get(), .program = test_program()});
     REQUIRE_MESSAGE(restored, restored.error().message());
     CHECK(restored->remarks.empty());
     auto before = fingerprint(first + "/u"), after = fingerprint(second + "/u");

@@ -22,7 +22,9 @@ Result<void> FdSink::write(const char* data, std::size_t bytes) {
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) {
       int error = errno;
-      Errc code = error == EPIPE ? Errc::cancelled : error == ENOSPC || error == EDQUOT ? Errc::exhausted : Errc::internal;
+      Errc code = error == EPIPE                       ? Errc::cancelled
+                  : error == ENOSPC || error == EDQUOT ? Errc::exhausted
+                                                       : Errc::internal;
       return fail(Error::from_errno(error, "write").with_code(code));
     }
     data += n;

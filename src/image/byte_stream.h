@@ -33,7 +33,8 @@ class FdSink : public ByteSink {
 // Collects small writes.
 class BufferedSink : public ByteSink {
  public:
-  BufferedSink(ByteSink& sink, std::size_t bytes) : sink_(sink), capacity_(bytes), buffer_(std::make_unique<char[]>(bytes)) {}
+  BufferedSink(ByteSink& sink, std::size_t bytes)
+      : sink_(sink), capacity_(bytes), buffer_(std::make_unique<char[]>(bytes)) {}
   Result<void> write(const char* data, std::size_t bytes) override;
   Result<void> flush();
 

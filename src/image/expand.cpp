@@ -35,10 +35,15 @@ bool starts_with(const char* first, std::size_t bytes, std::string_view magic) {
 Result<Compression> compression_of(const char* first, std::size_t bytes) {
   if (starts_with(first, bytes, "\x28\xb5\x2f\xfd")) return Compression::zstd;
   // A skippable frame, with which some programs begin.
-  if (bytes >= 4 && (first[0] & 0xf0) == 0x50 && std::string_view(first + 1, 3) == "\x2a\x4d\x18") return Compression::zstd;
+  if (bytes >= 4 && (first[0] & 0xf0) == 0x50 && std::string_view(first + 1, 3) == "\x2a\x4d\x18")
+    return Compression::zstd;
   if (starts_with(first, bytes, "\x1f\x8b")) return Compression::gzip;
-  if (starts_with(first, bytes, "BZh")) return fail(Errc::unprocessable, "layer: bzip2 is not understood; gzip, zstd and plain tar are");
-  if (starts_with(first, bytes, "\xfd" "7zXZ")) return fail(Errc::unprocessable, "layer: xz is not understood; gzip, zstd and plain tar are");
+  if (starts_with(first, bytes, "BZh"))
+    return fail(Errc::unprocessable, "layer: bzip2 is not understood; gzip, zstd and plain tar are");
+  if (starts_with(first, bytes,
+                  "\xfd"
+                  "7zXZ"))
+    return fail(Errc::unprocessable, "layer: xz is not understood; gzip, zstd and plain tar are");
   if (bytes == 0) return fail(Errc::unprocessable, "layer: it is empty");
   return Compression::none;
 }
@@ -67,9 +72,11 @@ Result<std::size_t> Expander::fill(ByteSource& source) {
 Result<void> Expander::put(ByteSink& sink, std::size_t bytes) {
   out_total_ += bytes;
   if (out_total_ > limits_.output_bytes_max)
-    return fail(Errc::too_large, "layer: larger than " + std::to_string(limits_.output_bytes_max) + " bytes when expanded");
+    return fail(Errc::too_large,
+                "layer: larger than " + std::to_string(limits_.output_bytes_max) + " bytes when expanded");
   if (out_total_ > kRatioFrom && out_total_ / limits_.ratio_max > in_total_)
-    return fail(Errc::too_large, "layer: expands to more than " + std::to_string(limits_.ratio_max) + " times its size");
+    return fail(Errc::too_large,
+                "layer: expands to more than " + std::to_string(limits_.ratio_max) + " times its size");
   return sink.write(out_.get(), bytes);
 }
 
@@ -114,7 +121,8 @@ Result<void> Expander::run_gzip(ByteSource& source, ByteSink& sink) {
       stream.avail_out = kBytes;
       int result = ::inflate(&stream, Z_NO_FLUSH);
       if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
-        return fail(Errc::unprocessable, std::string("layer: not valid gzip") + (stream.msg ? std::string(": ") + stream.msg : ""));
+        return fail(Errc::unprocessable,
+                    std::string("layer: not valid gzip") + (stream.msg ? std::string(": ") + stream.msg : ""));
       SB_CHECK(put(sink, kBytes - stream.avail_out));
       if (result == Z_STREAM_END) {
         in_member = false;
@@ -157,7 +165,8 @@ Result<void> compress_zstd(ByteSource& source, ByteSink& sink, int level) {
       ZSTD_isError(ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1)))
     return fail(Errc::internal, "zstd: cannot begin");
   constexpr std::size_t kBytes = 1 << 20;
-  auto in_space = std::make_unique_for_overwrite<char[]>(kBytes), out_space = std::make_unique_for_overwrite<char[]>(kBytes);
+  auto in_space = std::make_unique_for_overwrite<char[]>(kBytes),
+       out_space = std::make_unique_for_overwrite<char[]>(kBytes);
   for (;;) {
     SB_TRY(std::size_t n, source.read(in_space.get(), kBytes));
     ZSTD_inBuffer in{in_space.get(), n, 0};

@@ -18,7 +18,8 @@ struct ExpandLimits {
 // Below this the ratio does not matter.
 inline constexpr std::uint64_t kRatioFrom = std::uint64_t{256} << 20;
 
-// Expands all of `source` into `sink`, several gzip members or zstd frames too; what it is follows from its first bytes.
+// Expands all of `source` into `sink`, several gzip members or zstd frames too; what it is follows from its first
+// bytes.
 class Expander {
  public:
   explicit Expander(const ExpandLimits& limits);

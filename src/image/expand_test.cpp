@@ -49,7 +49,7 @@ Result<std::string> expand(const std::string& text, std::size_t step = 1 << 20, 
 
 TEST_CASE("expanding") {
   std::string text;
-  for (int i = 0; i < 400'000; ++i) text += std::to_string(i * 7919);
+  for (int i = 0; i < 400'000; ++i) text += std::to_string(std::int64_t{i} * 7919);
   std::string skippable = "\x50\x2a\x4d\x18\x03\0\0\0abc"s;
   std::vector<std::pair<std::string_view, std::string>> rows = {
       {"plain", text},
@@ -103,7 +103,9 @@ TEST_CASE("streams that are refused") {
       {"zstd and garbage", zs + "garbage"},
       {"zstd and a broken frame", zs + zs.substr(0, 9)},
       {"bzip2", "BZh91AY&SY"},
-      {"xz", "\xfd" "7zXZ\0"s},
+      {"xz",
+       "\xfd"
+       "7zXZ\0"s},
   };
   for (const auto& [name, input] : rows) {
     CAPTURE(name);

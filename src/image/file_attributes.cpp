@@ -1,12 +1,12 @@
 #include "image/file_attributes.h"
 
+#include <endian.h>
 #include <linux/capability.h>
 #include <sys/xattr.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <endian.h>
 
 namespace sebring::image {
 namespace {
@@ -42,7 +42,8 @@ std::optional<std::string> attribute_to_set(std::string_view name, std::string_v
 }
 
 Result<void> set_attribute(int file, const std::string& name, const std::string& value) {
-  if (::fsetxattr(file, name.c_str(), value.data(), value.size(), 0) < 0) return fail_errno(errno, "set attribute " + name);
+  if (::fsetxattr(file, name.c_str(), value.data(), value.size(), 0) < 0)
+    return fail_errno(errno, "set attribute " + name);
   return {};
 }
 

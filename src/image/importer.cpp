@@ -23,8 +23,8 @@ namespace {
 
 constexpr std::string_view kTemporary = ".import-";
 
-// A directory that becomes a layer or vanishes. Locked while somebody works on it, so that clean_up_imports() of whatever
-// process can tell; the lock goes with the process.
+// A directory that becomes a layer or vanishes. Locked while somebody works on it, so that clean_up_imports() of
+// whatever process can tell; the lock goes with the process.
 class TemporaryLayer {
  public:
   static Result<TemporaryLayer> make(int layers, const std::string& hex) {
@@ -35,8 +35,8 @@ class TemporaryLayer {
     TemporaryLayer layer(layers, name, *std::move(lock));
     struct stat status;
     // A cleaner may have come between; it takes the lock before it removes.
-    if (::flock(layer.lock_.get(), LOCK_EX | LOCK_NB) < 0 || ::fstat(layer.lock_.get(), &status) < 0 || status.st_nlink == 0 ||
-        !os::exists_at(layers, name))
+    if (::flock(layer.lock_.get(), LOCK_EX | LOCK_NB) < 0 || ::fstat(layer.lock_.get(), &status) < 0 ||
+        status.st_nlink == 0 || !os::exists_at(layers, name))
       return fail(Errc::unavailable, "a clean-up of imports came between; try again");
     if (::fchmod(layer.lock_.get(), 0755) < 0) return fail_errno(errno, "set the mode of " + name);
     return layer;
@@ -63,7 +63,8 @@ class TemporaryLayer {
   }
 
  private:
-  TemporaryLayer(int layers, std::string name, UniqueFd lock) : layers_(layers), name_(std::move(name)), lock_(std::move(lock)) {}
+  TemporaryLayer(int layers, std::string name, UniqueFd lock)
+      : layers_(layers), name_(std::move(name)), lock_(std::move(lock)) {}
   int layers_;
   std::string name_;  // empty: nothing to remove
   UniqueFd lock_;
@@ -114,7 +115,8 @@ Result<Imported> unpack_into(const ImportRequest& request, const std::string& di
   SB_CHECK(expanded.result);
   SB_CHECK(check_digests(request, expanded.report));
   SB_CHECK(unpacked.result);
-  return Imported{.bytes = unpacked.report.output_bytes, .entries = unpacked.report.entries, .remarks = unpacked.remarks};
+  return Imported{
+      .bytes = unpacked.report.output_bytes, .entries = unpacked.report.entries, .remarks = unpacked.remarks};
 }
 
 Result<void> check_request(const ImportRequest& request) {

@@ -1,9 +1,9 @@
 #pragma once
 // Unpacks image layers into the pool. Nothing in this process ever parses one: two processes of our own program, each
-// with unprivileged ids, own namespaces, no network, no file system and a list of allowed system calls, do it. The first
-// expands and checks the digest, the second reads the tar and writes the tree through an id-mapped mount of one directory.
-// Two, because a tar must not be able to vouch for itself: what takes over the second cannot make the first say that the
-// digest was right, so no layer can take another one's name.
+// with unprivileged ids, own namespaces, no network, no file system and a list of allowed system calls, do it. The
+// first expands and checks the digest, the second reads the tar and writes the tree through an id-mapped mount of one
+// directory. Two, because a tar must not be able to vouch for itself: what takes over the second cannot make the first
+// say that the digest was right, so no layer can take another one's name.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,8 +16,8 @@ namespace sebring::image {
 struct ImporterProgram {
   // Executed with the single argument "importer"; must hand over to importer_main() at once.
   std::string path = "/proc/self/exe";
-  // First of 65,536 host ids that no user, service or sandbox has; several importers may share them. The default lies above
-  // what sandboxes are given.
+  // First of 65,536 host ids that no user, service or sandbox has; several importers may share them. The default lies
+  // above what sandboxes are given.
   std::uint32_t first_id = 0xfffe0000;
 };
 
@@ -28,16 +28,16 @@ struct ImportLimits {
   std::uint32_t ratio_max = 500;                           // expanded : given, from 256 MiB on
   std::uint64_t entries_max = 2'000'000;
   std::uint32_t path_bytes_max = 4095;
-  std::uint32_t depth_max = 256;                      // components of a name
+  std::uint32_t depth_max = 256;                         // components of a name
   std::uint64_t pax_bytes_max = std::uint64_t{1} << 20;  // of one extended header
-  std::uint32_t seconds_max = 1800;                   // wall clock, and CPU of each process
+  std::uint32_t seconds_max = 1800;                      // wall clock, and CPU of each process
 };
 
 struct ImportRequest {
-  int layers = -1;          // Pool::layers(): attached in this mount namespace
-  int input = -1;           // the layer as tar, tar+gzip or tar+zstd, told apart by content; read from its current position
-  std::string digest;       // "sha256:" + 64 hex digits, of the tar
-  std::string blob_digest;  // the same of the bytes in `input`, or "" when nobody has told
+  int layers = -1;     // Pool::layers(): attached in this mount namespace
+  int input = -1;      // the layer as tar, tar+gzip or tar+zstd, told apart by content; read from its current position
+  std::string digest;  // "sha256:" + 64 hex digits, of the tar
+  std::string blob_digest;       // the same of the bytes in `input`, or "" when nobody has told
   std::uint64_t blob_bytes = 0;  // what `input` must hold, or 0
   ImportLimits limits;
   ImporterProgram program;

@@ -14,16 +14,19 @@ namespace sebring::image {
 namespace {
 
 // Memory, the four descriptors, the end.
-constexpr int kAlways[] = {SCMP_SYS(read),       SCMP_SYS(write),     SCMP_SYS(close),         SCMP_SYS(fstat),
-                           SCMP_SYS(brk),        SCMP_SYS(munmap),    SCMP_SYS(mremap),        SCMP_SYS(madvise),
-                           SCMP_SYS(exit_group), SCMP_SYS(exit),      SCMP_SYS(clock_gettime), SCMP_SYS(sendmsg),
+constexpr int kAlways[] = {SCMP_SYS(read),       SCMP_SYS(write),       SCMP_SYS(close),         SCMP_SYS(fstat),
+                           SCMP_SYS(brk),        SCMP_SYS(munmap),      SCMP_SYS(mremap),        SCMP_SYS(madvise),
+                           SCMP_SYS(exit_group), SCMP_SYS(exit),        SCMP_SYS(clock_gettime), SCMP_SYS(sendmsg),
                            SCMP_SYS(futex),      SCMP_SYS(rt_sigreturn)};
-constexpr int kUnpack[] = {SCMP_SYS(openat),    SCMP_SYS(openat2),  SCMP_SYS(mkdirat),   SCMP_SYS(mknodat),  SCMP_SYS(symlinkat),
-                           SCMP_SYS(linkat),    SCMP_SYS(unlinkat), SCMP_SYS(renameat),  SCMP_SYS(renameat2), SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(fchown),
-                           SCMP_SYS(fchownat),  SCMP_SYS(fchmod),   SCMP_SYS(fchmodat),  SCMP_SYS(utimensat), SCMP_SYS(fsetxattr),
-                           SCMP_SYS(ftruncate), SCMP_SYS(pwrite64), SCMP_SYS(getdents64), SCMP_SYS(recvmsg)};
-constexpr int kPack[] = {SCMP_SYS(openat),     SCMP_SYS(newfstatat), SCMP_SYS(statx),  SCMP_SYS(flistxattr), SCMP_SYS(fgetxattr), SCMP_SYS(readlinkat),
-                         SCMP_SYS(lseek),      SCMP_SYS(pread64),    SCMP_SYS(getdents64), SCMP_SYS(recvmsg)};
+constexpr int kUnpack[] = {SCMP_SYS(openat),    SCMP_SYS(openat2),    SCMP_SYS(mkdirat),  SCMP_SYS(mknodat),
+                           SCMP_SYS(symlinkat), SCMP_SYS(linkat),     SCMP_SYS(unlinkat), SCMP_SYS(renameat),
+                           SCMP_SYS(renameat2), SCMP_SYS(newfstatat), SCMP_SYS(statx),    SCMP_SYS(fchown),
+                           SCMP_SYS(fchownat),  SCMP_SYS(fchmod),     SCMP_SYS(fchmodat), SCMP_SYS(utimensat),
+                           SCMP_SYS(fsetxattr), SCMP_SYS(ftruncate),  SCMP_SYS(pwrite64), SCMP_SYS(getdents64),
+                           SCMP_SYS(recvmsg)};
+constexpr int kPack[] = {SCMP_SYS(openat),     SCMP_SYS(newfstatat), SCMP_SYS(statx), SCMP_SYS(flistxattr),
+                         SCMP_SYS(fgetxattr),  SCMP_SYS(readlinkat), SCMP_SYS(lseek), SCMP_SYS(pread64),
+                         SCMP_SYS(getdents64), SCMP_SYS(recvmsg)};
 
 struct Release {
   void operator()(void* context) const { seccomp_release(context); }

@@ -40,9 +40,16 @@ TEST_CASE("calls behind the filter") {
     void (*call)();
     bool expand, unpack, pack;
   } rows[] = {
-      {"getrandom is not needed", [] { char c; ::syscall(SYS_getrandom, &c, 1, 0); }, false, false, false},
-      {"memory", [] { ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }, true, true, true},
-      {"code", [] { ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }, false, false, false},
+      {"getrandom is not needed",
+       [] {
+         char c;
+         ::syscall(SYS_getrandom, &c, 1, 0);
+       },
+       false, false, false},
+      {"memory", [] { ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }, true, true,
+       true},
+      {"code", [] { ::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }, false, false,
+       false},
       {"code by mprotect", [] { ::mprotect(nullptr, 4096, PROT_EXEC); }, false, false, false},
       {"openat", [] { ::openat(-1, "x", O_RDONLY); }, false, true, true},
       {"write a file", [] { ::syscall(SYS_ftruncate, -1, 0); }, false, true, false},
@@ -60,7 +67,8 @@ TEST_CASE("calls behind the filter") {
       {"open_by_handle_at", [] { ::syscall(SYS_open_by_handle_at, -1, 0, 0); }, false, false, false},
       {"setuid", [] { ::syscall(SYS_setuid, 0); }, false, false, false},
       {"ioctl", [] { ::syscall(SYS_ioctl, 0, 0, 0); }, false, false, false},
-      {"32-bit call", [] { asm volatile("int $0x80" ::"a"(20) : "memory"); }, false, false, false},
+      {"32-bit call", [] { asm volatile("int $0x80" ::"a"(20)
+                                        : "memory"); }, false, false, false},
   };
   for (const auto& row : rows) {
     CAPTURE(row.name);

@@ -67,8 +67,8 @@ class HashingSource : public ByteSource {
   Digest& digest_;
 };
 
-// Goes on without its reader: when the other process stumbles over a broken tar, the digest tells whether the tar is what
-// it should be or was damaged on the way.
+// Goes on without its reader: when the other process stumbles over a broken tar, the digest tells whether the tar is
+// what it should be or was damaged on the way.
 class HashingSink : public ByteSink {
  public:
   HashingSink(ByteSink& sink, Digest& digest) : sink_(sink), digest_(digest) {}
@@ -76,8 +76,10 @@ class HashingSink : public ByteSink {
     digest_.add(data, bytes);
     if (reader_gone_) return {};
     auto written = sink_.write(data, bytes);
-    if (!written && written.error().code() == Errc::cancelled) reader_gone_ = true;
-    else if (!written) return written;
+    if (!written && written.error().code() == Errc::cancelled)
+      reader_gone_ = true;
+    else if (!written)
+      return written;
     return {};
   }
 
@@ -129,7 +131,8 @@ Result<void> unpack(Work& work) {
                           .extended_bytes_max = work.job.extended_bytes_max,
                           .file_bytes_max = work.job.file_bytes_max});
   TreeWriter writer(work.second.get(),
-                    {.names = {work.job.path_bytes_max, work.job.depth_max}, .own_archive = work.job.own_archive != 0}, runner);
+                    {.names = {work.job.path_bytes_max, work.job.depth_max}, .own_archive = work.job.own_archive != 0},
+                    runner);
   if (work.job.own_archive) SB_CHECK(empty_directory(work.second.get()));
   for (;;) {
     SB_TRY(auto entry, reader.next());
@@ -221,7 +224,8 @@ Result<void> prepare(Work& work) {
     return fail_errno(errno, "make the importer's namespaces");
   SB_CHECK(send_kind(ImporterMessage::unshared));
   SB_TRY(auto message, os::receive_message(kImporterSocket, sizeof(ImporterJob) + 1));
-  if (message.data.size() != sizeof(ImporterJob) || message.fds.size() != 3) return fail(Errc::internal, "no job for the importer");
+  if (message.data.size() != sizeof(ImporterJob) || message.fds.size() != 3)
+    return fail(Errc::internal, "no job for the importer");
   std::memcpy(&work.job, message.data.data(), sizeof work.job);
   SB_CHECK(enter_namespace(message.fds[0].get()));
   work.first = std::move(message.fds[1]);

@@ -36,7 +36,8 @@ std::string clean(std::string_view text) {
 
 Result<std::uint64_t> mount_id_of(int fd) {
   struct statx status;
-  if (::statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &status) < 0) return fail_errno(errno, "look at a mount");
+  if (::statx(fd, "", AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW, STATX_MNT_ID, &status) < 0)
+    return fail_errno(errno, "look at a mount");
   if (!(status.stx_mask & STATX_MNT_ID)) return fail(Errc::internal, "the kernel does not tell mounts apart");
   return status.stx_mnt_id;
 }
@@ -173,8 +174,8 @@ void ImporterProcess::take_report(std::string_view message) {
   std::string_view text = message.substr(1 + sizeof outcome.report);
   if (outcome.report.failed) {
     auto code = outcome.report.code;
-    bool known = code == Errc::unprocessable || code == Errc::too_large || code == Errc::exhausted || code == Errc::cancelled ||
-                 code == Errc::conflict;
+    bool known = code == Errc::unprocessable || code == Errc::too_large || code == Errc::exhausted ||
+                 code == Errc::cancelled || code == Errc::conflict;
     outcome.result = fail(known ? code : Errc::internal, clean(text));
   } else {
     for (auto line : split(text, '\n'))
@@ -190,15 +191,18 @@ void ImporterProcess::died() {
   if (!by_itself) (void)os::signal_pidfd(pidfd_.get(), SIGKILL);
   os::wait_pidfd(pidfd_.get(), kEndMs);
   auto ended = os::reap_pidfd(pidfd_.get());
-  if (by_itself && ended && ended->signal == SIGXCPU) how = "the importer has used up its processor time";
-  else if (by_itself && ended && ended->signal) how = "the importer was ended by signal " + std::to_string(ended->signal);
+  if (by_itself && ended && ended->signal == SIGXCPU)
+    how = "the importer has used up its processor time";
+  else if (by_itself && ended && ended->signal)
+    how = "the importer was ended by signal " + std::to_string(ended->signal);
   outcome.result = fail(Errc::internal, how);
   outcome_ = std::move(outcome);
 }
 
 Result<void> run_both(ImporterProcess& first, ImporterProcess& second, std::chrono::steady_clock::time_point deadline) {
   for (bool first_ended = false, second_ended = false; !first_ended || !second_ended;) {
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0) return fail(Errc::timed_out, "takes too long");
     pollfd waits[] = {{first_ended ? -1 : first.socket(), POLLIN, 0}, {second_ended ? -1 : second.socket(), POLLIN, 0}};
     int n = ::poll(waits, 2, static_cast<int>(std::min<long>(left, 60'000)));
@@ -213,7 +217,8 @@ Result<void> run_both(ImporterProcess& first, ImporterProcess& second, std::chro
 Result<MappedDirectory> map_directory(int dir, const std::string& path, int user_namespace, bool read_only) {
   MappedDirectory mapped;
   SB_TRY(mapped.mount, os::clone_mount(dir, path));
-  std::uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | (read_only ? MOUNT_ATTR_RDONLY : 0);
+  std::uint64_t attributes =
+      MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC | (read_only ? MOUNT_ATTR_RDONLY : 0);
   SB_CHECK(os::set_mount_attributes(mapped.mount.get(), attributes));
   SB_CHECK(os::id_map_mount(mapped.mount.get(), user_namespace));
   SB_TRY(mapped.mount_id, mount_id_of(mapped.mount.get()));

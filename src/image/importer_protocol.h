@@ -29,8 +29,8 @@ enum class ImporterRole : std::uint32_t {
 // "root" is an empty directory that becomes the process's root.
 struct ImporterJob {
   ImporterRole role;
-  std::int32_t level;         // of compression
-  std::uint8_t own_archive;   // unpack: one of ours; the directory is emptied first
+  std::int32_t level;        // of compression
+  std::uint8_t own_archive;  // unpack: one of ours; the directory is emptied first
   std::uint32_t ratio_max;
   std::uint32_t path_bytes_max;
   std::uint32_t depth_max;
@@ -43,7 +43,7 @@ struct ImporterJob {
 };
 
 struct ImporterReport {
-  Errc code;          // with `failed`
+  Errc code;  // with `failed`
   std::uint8_t failed;
   std::uint64_t input_bytes;
   std::uint64_t output_bytes;  // unpack: of file contents

@@ -29,10 +29,12 @@ Result<Imported> import(const Scratch& scratch, const std::string& tar, ImportRe
   return import_layer(request);
 }
 
-std::string layer_path(const Scratch& scratch, const std::string& tar) { return scratch.path + "/layers/" + sha256_hex(tar) + "/"; }
+std::string layer_path(const Scratch& scratch, const std::string& tar) {
+  return scratch.path + "/layers/" + sha256_hex(tar) + "/";
+}
 
 struct stat look(const std::string& path) {
-  struct stat status {};
+  struct stat status{};
   CHECK_MESSAGE(::lstat(path.c_str(), &status) == 0, path);
   return status;
 }
@@ -58,8 +60,9 @@ bool is_whiteout(const std::string& path) {
 TEST_CASE("digests") {
   std::string hex(64, 'a');
   CHECK(digest_hex("sha256:" + hex) == hex);
-  for (const auto& bad : {""s, "sha256:"s, hex, "sha256:" + hex + "a", "sha256:" + hex.substr(1), "sha512:" + hex, "SHA256:" + hex,
-                          "sha256:" + std::string(64, 'A'), "sha256:../" + hex.substr(3), "sha256:" + std::string(64, 'g'), "sha256:" + hex + "\n"})
+  for (const auto& bad : {""s, "sha256:"s, hex, "sha256:" + hex + "a", "sha256:" + hex.substr(1), "sha512:" + hex,
+                          "SHA256:" + hex, "sha256:" + std::string(64, 'A'), "sha256:../" + hex.substr(3),
+                          "sha256:" + std::string(64, 'g'), "sha256:" + hex + "\n"})
     CHECK_FALSE(digest_hex(bad));
 }
 
@@ -116,8 +119,22 @@ TEST_CASE("layers that are refused leave nothing") {
       {"root is a link", {link(".", outside)}},
       {"empty link", {link("a", "")}},
       {"long component", {{.name = "a", .pax = {{"path", std::string(256, 'c')}}}}},
-      {"deep", {{.name = "a", .pax = {{"path", [] { std::string p; for (int i = 0; i < 300; ++i) p += "d/"; return p; }()}}}}},
-      {"long", {{.name = "a", .pax = {{"path", [] { std::string p; for (int i = 0; i < 50; ++i) p += std::string(99, 'd') + "/"; return p; }()}}}}},
+      {"deep",
+       {{.name = "a",
+         .pax = {{"path",
+                  [] {
+                    std::string p;
+                    for (int i = 0; i < 300; ++i) p += "d/";
+                    return p;
+                  }()}}}}},
+      {"long",
+       {{.name = "a",
+         .pax = {{"path",
+                  [] {
+                    std::string p;
+                    for (int i = 0; i < 50; ++i) p += std::string(99, 'd') + "/";
+                    return p;
+                  }()}}}}},
       {"unknown type", {{.type = 'V', .name = "a"}}},
       {"good, then broken", {file("a"), dir("b"), {.name = "c", .size = "zzz"}}},
   };
@@ -144,7 +161,8 @@ TEST_CASE("a layer as it comes out") {
   std::ofstream(canary) << "alive";
   std::string v2 = "\1\0\0\2\0\x20\0\0\0\0\0\0\0\0\0\0\0\0\0\0"s, v3 = v2 + "\xe8\3\0\0"s;
   v3[3] = 3;
-  std::string acl = "\2\0\0\0\1\0\6\0\xff\xff\xff\xff\2\0\6\0\xe8\3\0\0\4\0\4\0\xff\xff\xff\xff\x10\0\6\0\xff\xff\xff\xff\x20\0\4\0\xff\xff\xff\xff"s;
+  std::string acl =
+      "\2\0\0\0\1\0\6\0\xff\xff\xff\xff\2\0\6\0\xe8\3\0\0\4\0\4\0\xff\xff\xff\xff\x10\0\6\0\xff\xff\xff\xff\x20\0\4\0\xff\xff\xff\xff"s;
   std::string map = "1\n4096\n3\n";
   map.resize(512);
   std::string tar = tar_of({
@@ -174,11 +192,25 @@ TEST_CASE("a layer as it comes out") {
       {.name = "v2", .pax = {{"SCHILY.xattr.security.capability", v2}}},
       {.name = "v3", .pax = {{"SCHILY.xattr.security.capability", v3}}},
       {.name = "v9", .pax = {{"SCHILY.xattr.security.capability", "nonsense"}}},
-      {.name = "attributes", .pax = {{"SCHILY.xattr.user.kept", "v\0w"s}, {"SCHILY.xattr.trusted.overlay.opaque", "y"}, {"SCHILY.xattr.user.overlay.redirect", "/etc"},
-                                     {"SCHILY.xattr.security.selinux", "x"}, {"SCHILY.acl.access", "user::rw-"}, {"SCHILY.xattr.system.posix_acl_access", acl}}},
-      {.type = '5', .name = "acl", .mode = "0002755", .gid = "0000007", .pax = {{"SCHILY.xattr.system.posix_acl_default", acl}}},
+      {.name = "attributes",
+       .pax = {{"SCHILY.xattr.user.kept", "v\0w"s},
+               {"SCHILY.xattr.trusted.overlay.opaque", "y"},
+               {"SCHILY.xattr.user.overlay.redirect", "/etc"},
+               {"SCHILY.xattr.security.selinux", "x"},
+               {"SCHILY.acl.access", "user::rw-"},
+               {"SCHILY.xattr.system.posix_acl_access", acl}}},
+      {.type = '5',
+       .name = "acl",
+       .mode = "0002755",
+       .gid = "0000007",
+       .pax = {{"SCHILY.xattr.system.posix_acl_default", acl}}},
       {.name = "acl/child", .mode = "0000600"},
-      {.name = "sparse", .data = map + "abc", .pax = {{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.realsize", "1048576"}, {"GNU.sparse.name", "sparse"}}},
+      {.name = "sparse",
+       .data = map + "abc",
+       .pax = {{"GNU.sparse.major", "1"},
+               {"GNU.sparse.minor", "0"},
+               {"GNU.sparse.realsize", "1048576"},
+               {"GNU.sparse.name", "sparse"}}},
       {.name = "x/.wh.gone"},
       {.name = ".wh.emptied"},
       {.type = '5', .name = "emptied"},
@@ -262,7 +294,8 @@ TEST_CASE("a layer as it comes out") {
 TEST_CASE("what is told about a layer is checked") {
   if (!can_be_root()) return;
   Scratch scratch;
-  std::string tar = tar_of({{.name = "a", .data = "b"}}), other = "sha256:" + std::string(64, '0'), digest = "sha256:" + sha256_hex(tar);
+  std::string tar = tar_of({{.name = "a", .data = "b"}}), other = "sha256:" + std::string(64, '0'),
+              digest = "sha256:" + sha256_hex(tar);
   CHECK(import(scratch, tar, {.digest = other}).error().code() == Errc::invalid_argument);
   CHECK(import(scratch, tar, {.blob_digest = other}).error().code() == Errc::invalid_argument);
   CHECK(import(scratch, tar, {.blob_bytes = tar.size() + 1}).error().code() == Errc::invalid_argument);

@@ -1,6 +1,6 @@
 #pragma once
-// What is known about a layer, kept in an attribute of its directory, so that both appear and vanish together. A directory
-// without it is no layer.
+// What is known about a layer, kept in an attribute of its directory, so that both appear and vanish together. A
+// directory without it is no layer.
 #include <cstdint>
 
 #include "base/result.h"

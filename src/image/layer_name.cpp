@@ -32,14 +32,16 @@ Result<LayerName> parse_layer_name(std::string_view text, const NameLimits& limi
   if (text.empty() || text.find('\0') != std::string_view::npos)
     return fail(Errc::unprocessable, "a name is empty or holds a NUL");
   if (text.size() > limits.path_bytes_max + 64)  // some room for "./" and "/"
-    return fail(Errc::too_large, "\"" + printable(text) + "\" is longer than " + std::to_string(limits.path_bytes_max) + " bytes");
+    return fail(Errc::too_large,
+                "\"" + printable(text) + "\" is longer than " + std::to_string(limits.path_bytes_max) + " bytes");
   std::uint32_t depth = 0;
   std::string path;
   std::size_t last = 0;  // where the last component begins
   for (auto part : split(text, '/')) {
     if (part.empty() || part == ".") continue;
     if (part == "..") return fail(Errc::unprocessable, "\"" + printable(text) + "\" leads upwards");
-    if (part.size() > 255) return fail(Errc::unprocessable, "\"" + printable(text) + "\" has a component above 255 bytes");
+    if (part.size() > 255)
+      return fail(Errc::unprocessable, "\"" + printable(text) + "\" has a component above 255 bytes");
     if (whiteouts == Whiteouts::everywhere && std::string_view(path).substr(last).starts_with(kWhiteout))
       return fail(Errc::unprocessable, "\"" + printable(text) + "\" lies below a whiteout");
     if (++depth > limits.depth_max)
@@ -49,7 +51,8 @@ Result<LayerName> parse_layer_name(std::string_view text, const NameLimits& limi
     path += part;
   }
   if (path.size() > limits.path_bytes_max)
-    return fail(Errc::too_large, "\"" + printable(text) + "\" is longer than " + std::to_string(limits.path_bytes_max) + " bytes");
+    return fail(Errc::too_large,
+                "\"" + printable(text) + "\" is longer than " + std::to_string(limits.path_bytes_max) + " bytes");
   if (last > 0) name.parent = path.substr(0, last - 1);
   name.name = path.substr(last);
   if (name.name.empty()) {

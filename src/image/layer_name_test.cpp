@@ -40,8 +40,26 @@ TEST_CASE("names that may be") {
 
 TEST_CASE("names that may not be") {
   using namespace std::string_literals;
-  for (const auto& text : {""s, "\0"s, "a\0b"s, ".."s, "../a"s, "a/.."s, "a/../b"s, "/.."s, "./../a"s, "a/b/../../../etc/passwd"s, ".wh."s, ".wh.."s,
-                           ".wh..."s, "a/.wh."s, ".wh.a/b"s, "a/.wh.b/c"s, ".wh..wh..opq/x"s, ".wh.../x"s, std::string(256, 'a'), "a/"s + std::string(256, 'b') + "/c",
+  for (const auto& text : {""s,
+                           "\0"s,
+                           "a\0b"s,
+                           ".."s,
+                           "../a"s,
+                           "a/.."s,
+                           "a/../b"s,
+                           "/.."s,
+                           "./../a"s,
+                           "a/b/../../../etc/passwd"s,
+                           ".wh."s,
+                           ".wh.."s,
+                           ".wh..."s,
+                           "a/.wh."s,
+                           ".wh.a/b"s,
+                           "a/.wh.b/c"s,
+                           ".wh..wh..opq/x"s,
+                           ".wh.../x"s,
+                           std::string(256, 'a'),
+                           "a/"s + std::string(256, 'b') + "/c",
                            std::string(5000, '/') + "a"}) {
     CAPTURE(text.substr(0, 80));
     CHECK_FALSE(parse_layer_name(text, {}, Whiteouts::everywhere));

@@ -23,9 +23,11 @@ class LayerStore {
   bool has(const std::string& digest) const;
   // O_PATH descriptor of its directory; Errc::not_found.
   Result<UniqueFd> open(const std::string& digest) const;
-  // Gone from list() and open() on return, durably; its files stay until sweep(). No sandbox may have it mounted. A missing one is fine.
+  // Gone from list() and open() on return, durably; its files stay until sweep(). No sandbox may have it mounted. A
+  // missing one is fine.
   Result<void> remove(const std::string& digest);
-  // Deletes what remove() has put aside. Seconds for a large layer: from a background thread, after remove() and at start.
+  // Deletes what remove() has put aside. Seconds for a large layer: from a background thread, after remove() and at
+  // start.
   Result<void> sweep();
 
  private:

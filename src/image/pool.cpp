@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <mutex>
 
 #include "image/seed.h"
 #include "os/file.h"
@@ -53,20 +54,32 @@ Result<void> Pool::set_first_files(std::vector<FirstFile> files) {
 Result<void> Pool::make_instance_seed() {
   std::lock_guard lock(seed_mutex_);
   SB_TRY(auto number, seeds_->best());
+  // Each snapshot is a commit, which a busy disk makes slow; most starts find what they would make.
+  std::string description = std::to_string(number) + "\n";
+  for (const auto& file : first_files_) description += file.path + "\n" + file.text;
+  auto existing = os::read_at(instance_.get(), "seed.made-of", 1 << 20);
+  if (existing && *existing == description && os::exists_at(instance_.get(), "seed/u")) {
+    SB_TRY(seed_, os::open_at(instance_.get(), "seed", O_RDONLY | O_DIRECTORY));
+    seed_number_ = number;
+    return {};
+  }
   SB_TRY(auto source, os::open_at(root(), Seeds::path(number), O_RDONLY | O_DIRECTORY));
   seed_.reset();
+  SB_CHECK(os::unlink_at(instance_.get(), "seed.made-of"));
   SB_CHECK(os::btrfs::destroy_subvolume(instance_.get(), "seed"));
   SB_CHECK(os::btrfs::snapshot(instance_.get(), "seed", {.source = source.get()}, quotas_));
   SB_TRY(seed_, os::open_at(instance_.get(), "seed", O_RDONLY | O_DIRECTORY));
   seed_number_ = number;
-  return write_first_files(seed_.get(), first_files_);
+  SB_CHECK(write_first_files(seed_.get(), first_files_));
+  return os::replace_file_at(instance_.get(), "seed.made-of", description, 0600, false);
 }
 
 Result<void> Pool::layers_grew() {
   if (kind_ == PoolKind::directories) return {};
   struct stat status;
   // The counter shows in what is made next.
-  if (::mknodat(layers(), ".number", S_IFREG | 0400, 0) < 0 && errno != EEXIST) return fail_errno(errno, "number the layers");
+  if (::mknodat(layers(), ".number", S_IFREG | 0400, 0) < 0 && errno != EEXIST)
+    return fail_errno(errno, "number the layers");
   if (::fstatat(layers(), ".number", &status, AT_SYMLINK_NOFOLLOW) < 0) return fail_errno(errno, "number the layers");
   ::unlinkat(layers(), ".number", 0);
   std::lock_guard lock(seed_mutex_);
@@ -77,9 +90,11 @@ Result<void> Pool::layers_grew() {
   return {};
 }
 
-Result<void> Pool::snapshot(const std::string& from, int into, const std::string& name, std::uint64_t limit, bool read_only) {
+Result<void> Pool::snapshot(const std::string& from, int into, const std::string& name, std::uint64_t limit,
+                            bool read_only) {
   SB_TRY(auto source, os::open_at(root(), from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
-  os::btrfs::SnapshotSpec spec{.source = source.get(), .read_only = read_only, .limit_bytes = limit, .users_group = own_file_system_};
+  os::btrfs::SnapshotSpec spec{
+      .source = source.get(), .read_only = read_only, .limit_bytes = limit, .users_group = own_file_system_};
   return os::btrfs::snapshot(into, name, spec, quotas_);
 }
 
@@ -95,7 +110,8 @@ Result<void> Pool::create_upper(const std::string& name, std::uint64_t limit_byt
     SB_TRY(auto upper, os::open_at(uppers_.get(), name, O_RDONLY | O_DIRECTORY));
     return write_first_files(upper.get(), first_files_);
   }
-  std::lock_guard lock(seed_mutex_);
+  // Shared: snapshots made at the same time share a commit.
+  std::shared_lock lock(seed_mutex_);
   if (seed_number_ <= layers_top_)
     return fail(Errc::unavailable, "the pool still counts inode numbers up to those of its images (some seconds)");
   os::btrfs::SnapshotSpec spec{.source = seed_.get(), .limit_bytes = limit_bytes, .users_group = own_file_system_};
@@ -105,7 +121,8 @@ Result<void> Pool::create_upper(const std::string& name, std::uint64_t limit_byt
 // No instant copy here. `cp` keeps hard links, holes, attributes and, on xfs, shares the blocks.
 Result<void> Pool::copy_tree(const std::string& from, const std::string& to) {
   std::string base = config_.directory + "/";
-  SB_TRY(auto said, os::run_program_checked({"cp", "-a", "--reflink=auto", "--sparse=auto", "--", base + from, base + to + ".part"}));
+  SB_TRY(auto said, os::run_program_checked(
+                        {"cp", "-a", "--reflink=auto", "--sparse=auto", "--", base + from, base + to + ".part"}));
   if (::renameat(root(), (to + ".part").c_str(), root(), to.c_str()) < 0) return fail_errno(errno, "rename the copy");
   return {};
 }
@@ -153,7 +170,8 @@ Result<void> Pool::make_snapshot(const std::string& upper, const std::string& na
   return snapshot(upper_path(upper), snapshots_.get(), name, 0, true);
 }
 
-Result<void> Pool::create_upper_from_snapshot(const std::string& from, const std::string& upper, std::uint64_t limit_bytes) {
+Result<void> Pool::create_upper_from_snapshot(const std::string& from, const std::string& upper,
+                                              std::uint64_t limit_bytes) {
   if (kind_ == PoolKind::directories) return copy_tree(snapshot_path(from), upper_path(upper));
   return snapshot(snapshot_path(from), uppers_.get(), upper, limit_bytes, false);
 }

@@ -8,7 +8,7 @@
 //   i/<instance>/snap/<name>  read-only copies of disks
 #include <cstdint>
 #include <memory>
-#include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -82,7 +82,8 @@ class Pool {
 
   // --- read-only copies -------------------------------------------------------------------------------------------
   Result<void> make_snapshot(const std::string& upper, const std::string& snapshot);
-  Result<void> create_upper_from_snapshot(const std::string& snapshot, const std::string& upper, std::uint64_t limit_bytes);
+  Result<void> create_upper_from_snapshot(const std::string& snapshot, const std::string& upper,
+                                          std::uint64_t limit_bytes);
   Result<void> destroy_snapshot(const std::string& snapshot);
   bool has_snapshot(const std::string& snapshot) const;
   std::string snapshot_path(const std::string& name) const { return "i/" + config_.instance + "/snap/" + name; }
@@ -107,7 +108,8 @@ class Pool {
   Result<void> make_instance_seed();
   Result<void> make_directory_upper(int parent, const std::string& name);
   Result<void> copy_tree(const std::string& from, const std::string& to);
-  Result<void> snapshot(const std::string& from, int into, const std::string& name, std::uint64_t limit, bool read_only);
+  Result<void> snapshot(const std::string& from, int into, const std::string& name, std::uint64_t limit,
+                        bool read_only);
 
   PoolConfig config_;
   PoolKind kind_ = PoolKind::directories;
@@ -122,8 +124,8 @@ class Pool {
   UniqueFd uppers_;
   UniqueFd snapshots_;
   std::vector<FirstFile> first_files_;
-  mutable std::mutex seed_mutex_;  // guards seed_ and seed_number_
-  UniqueFd seed_;                  // this instance's, opened
+  mutable std::shared_mutex seed_mutex_;  // guards seed_ and seed_number_
+  UniqueFd seed_;                         // this instance's, opened
   std::uint64_t seed_number_ = 0;
   std::uint64_t layers_top_ = 0;
   std::unique_ptr<Seeds> seeds_;

@@ -44,9 +44,8 @@ std::uint64_t host_total(const std::string& directory) {
 
 bool is_pool_name(std::string_view name) {
   if (name.empty() || name.size() > 128 || name[0] == '-') return false;
-  return std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_'; });
 }
 
 Result<std::unique_ptr<Pool>> Pool::open(PoolConfig config) {

@@ -16,8 +16,8 @@
 namespace sebring::image {
 namespace {
 
-constexpr std::uint64_t kFirst = 1 << 14;    // 0.3 s: a new pool waits for it
-constexpr std::uint64_t kUsual = 1 << 21;    // 45 s, in the background
+constexpr std::uint64_t kFirst = 1 << 14;  // 0.3 s: a new pool waits for it
+constexpr std::uint64_t kUsual = 1 << 21;  // 45 s, in the background
 constexpr const char* kBuild = "seeds/build";
 
 }  // namespace
@@ -37,7 +37,8 @@ Result<std::uint64_t> Seeds::best() {
   SB_TRY(auto names, os::list_dir_at(root_, "seeds"));
   std::uint64_t best = 0;
   for (const auto& name : names)
-    if (auto number = parse_integer(name); number && *number > 0) best = std::max(best, static_cast<std::uint64_t>(*number));
+    if (auto number = parse_integer(name); number && *number > 0)
+      best = std::max(best, static_cast<std::uint64_t>(*number));
   if (best == 0) {
     SB_CHECK(build(kFirst, false));
     best = kFirst;
@@ -102,7 +103,8 @@ Result<void> Seeds::build(std::uint64_t number, bool background) {
       if (stopping_) return fail(Errc::cancelled, "raise the seed");
     }
   }
-  return os::btrfs::snapshot(seeds.get(), std::to_string(number), {.source = build.get()}, os::btrfs::quota_mode(root_));
+  return os::btrfs::snapshot(seeds.get(), std::to_string(number), {.source = build.get()},
+                             os::btrfs::quota_mode(root_));
 }
 
 }  // namespace sebring::image

@@ -1,8 +1,8 @@
 #pragma once
 // btrfs counts inode numbers per subvolume from 257, and overlayfs shows those of all layers of one file system
 // unchanged: a file of an image layer and one of an upper would have the same (st_dev, st_ino), and cp, tar, ld.so
-// take two files for one. The counter goes on behind the highest number in the tree, in snapshots too; so every upper is
-// a snapshot of a seed that keeps one file with a number above all of the layers'.
+// take two files for one. The counter goes on behind the highest number in the tree, in snapshots too; so every upper
+// is a snapshot of a seed that keeps one file with a number above all of the layers'.
 #include <condition_variable>
 #include <cstdint>
 #include <functional>

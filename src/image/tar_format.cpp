@@ -68,7 +68,8 @@ Result<std::vector<PaxRecord>> parse_pax_records(std::string_view text) {
   std::vector<PaxRecord> records;
   while (!text.empty()) {
     auto space = text.find(' ');
-    if (space == std::string_view::npos || space > 8) return fail(Errc::unprocessable, "extended header: a record has no length");
+    if (space == std::string_view::npos || space > 8)
+      return fail(Errc::unprocessable, "extended header: a record has no length");
     auto length = parse_integer(text.substr(0, space));
     if (!length || *length <= static_cast<std::int64_t>(space) + 1 || static_cast<std::uint64_t>(*length) > text.size())
       return fail(Errc::unprocessable, "extended header: a record's length is wrong");
@@ -77,7 +78,8 @@ Result<std::vector<PaxRecord>> parse_pax_records(std::string_view text) {
     if (!body.ends_with('\n') || equals == std::string_view::npos || equals == 0)
       return fail(Errc::unprocessable, "extended header: a record is not \"key=value\" and a line end");
     std::string_view key = body.substr(0, equals);
-    if (key.find('\0') != std::string_view::npos) return fail(Errc::unprocessable, "extended header: a key holds a NUL");
+    if (key.find('\0') != std::string_view::npos)
+      return fail(Errc::unprocessable, "extended header: a key holds a NUL");
     records.push_back({key, body.substr(equals + 1, body.size() - equals - 2)});
     text.remove_prefix(static_cast<std::size_t>(*length));
   }

@@ -31,17 +31,17 @@ struct Extent {
 
 struct TarEntry {
   EntryKind kind = EntryKind::file;
-  std::string path;  // as written: may be anything but empty or hold a NUL
-  std::string link;  // target of links, likewise
+  std::string path;        // as written: may be anything but empty or hold a NUL
+  std::string link;        // target of links, likewise
   std::uint32_t mode = 0;  // 07777
   std::uint64_t uid = 0;
   std::uint64_t gid = 0;
   FileTime mtime;
-  std::uint64_t size = 0;       // as a program sees it, holes included
-  bool sparse = false;          // then only `extents` are stored
-  std::vector<Extent> extents;  // in order, apart, below size
+  std::uint64_t size = 0;                                       // as a program sees it, holes included
+  bool sparse = false;                                          // then only `extents` are stored
+  std::vector<Extent> extents;                                  // in order, apart, below size
   std::vector<std::pair<std::string, std::string>> attributes;  // extended ones: full name, value; sorted
-  bool literal_name = false;  // our own archives: a name that begins with ".wh." and is no whiteout
+  bool literal_name = false;    // our own archives: a name that begins with ".wh." and is no whiteout
   std::uint32_t text_acls = 0;  // access lists in a form that is not understood
 };
 

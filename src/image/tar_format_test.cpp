@@ -32,7 +32,10 @@ TEST_CASE("numbers of headers") {
       {"+1"sv, false, {}},
       {"0x10"sv, false, {}},
       {"12 34"sv, false, {}},
-      {"12\0" "34"sv, false, {}},
+      {"12\0"
+       "34"sv,
+       false,
+       {}},
       {"7777777777777777777777777"sv, false, {}},
   };
   for (const auto& row : rows) {
@@ -69,7 +72,8 @@ TEST_CASE("times of extended headers") {
 }
 
 TEST_CASE("records of extended headers") {
-  for (std::size_t bytes : {0, 1, 4, 5, 6, 88, 89, 90, 91, 92, 93, 985, 986, 987, 988, 989, 990, 991, 992, 9984, 9985, 9986, 9987, 9988}) {
+  for (std::size_t bytes :
+       {0, 1, 4, 5, 6, 88, 89, 90, 91, 92, 93, 985, 986, 987, 988, 989, 990, 991, 992, 9984, 9985, 9986, 9987, 9988}) {
     std::string value(bytes, 'v');
     std::string text = pax_record("path", value) + pax_record("SCHILY.xattr.user.x", "a\n=\0b"sv);
     auto records = parse_pax_records(text);
@@ -78,9 +82,10 @@ TEST_CASE("records of extended headers") {
     CHECK(records->at(0).value == value);
     CHECK(records->at(1).value == "a\n=\0b"sv);
   }
-  for (auto text : {"12 path=abcd"sv, "13 path=abcde"sv, "12path=abcde\n"sv, "99 path=abcd\n"sv, "0 path=abcd\n"sv, "-5 path=abcd\n"sv,
-                    " path=abcd\n"sv, "3 \n"sv, "2 "sv, "5 =a\n"sv, "6 path\n"sv, "12 path=abcd\n12 path=ab"sv, "000000000012 path=abcd\n"sv,
-                    "x\n"sv, "11 p\0th=abc\n"sv, "18446744073709551628 path=abcd\n"sv}) {
+  for (auto text :
+       {"12 path=abcd"sv, "13 path=abcde"sv, "12path=abcde\n"sv, "99 path=abcd\n"sv, "0 path=abcd\n"sv,
+        "-5 path=abcd\n"sv, " path=abcd\n"sv, "3 \n"sv, "2 "sv, "5 =a\n"sv, "6 path\n"sv, "12 path=abcd\n12 path=ab"sv,
+        "000000000012 path=abcd\n"sv, "x\n"sv, "11 p\0th=abc\n"sv, "18446744073709551628 path=abcd\n"sv}) {
     CAPTURE(text);
     CHECK_FALSE(parse_pax_records(text));
   }

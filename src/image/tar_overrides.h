@@ -11,7 +11,9 @@
 
 namespace sebring::image {
 
-inline std::unexpected<Error> broken_tar(std::string what) { return fail(Errc::unprocessable, "tar: " + std::move(what)); }
+inline std::unexpected<Error> broken_tar(std::string what) {
+  return fail(Errc::unprocessable, "tar: " + std::move(what));
+}
 
 inline std::uint64_t tar_padding(std::uint64_t bytes) { return (kTarBlock - bytes % kTarBlock) % kTarBlock; }
 

@@ -62,7 +62,8 @@ Result<std::string> TarReader::read_extension(const TarBlock& block) {
   auto size = parse_tar_number(block.field(124, 12), false);
   if (!size) return broken_tar("an extended header's size is not a number");
   if (static_cast<std::uint64_t>(*size) > limits_.extended_bytes_max)
-    return fail(Errc::too_large, "tar: an extended header is larger than " + std::to_string(limits_.extended_bytes_max) + " bytes");
+    return fail(Errc::too_large,
+                "tar: an extended header is larger than " + std::to_string(limits_.extended_bytes_max) + " bytes");
   std::string text(static_cast<std::size_t>(*size), '\0');
   if (!text.empty()) {
     SB_TRY(bool there, read_exactly(text.data(), text.size()));
@@ -86,9 +87,12 @@ Result<void> TarReader::read_overrides(const TarBlock& block, Overrides& overrid
       auto number = parse_integer(record.value);
       bool is_offset = record.key == "GNU.sparse.offset";
       if (!number || *number < 0 || is_offset == overrides.half_pair) return broken_tar("a sparse map is broken");
-      if (overrides.sparse_pairs.size() >= limits_.extents_max) return fail(Errc::too_large, "tar: a sparse map is too long");
-      if (is_offset) overrides.sparse_pairs.push_back({static_cast<std::uint64_t>(*number), 0});
-      else overrides.sparse_pairs.back().bytes = static_cast<std::uint64_t>(*number);
+      if (overrides.sparse_pairs.size() >= limits_.extents_max)
+        return fail(Errc::too_large, "tar: a sparse map is too long");
+      if (is_offset)
+        overrides.sparse_pairs.push_back({static_cast<std::uint64_t>(*number), 0});
+      else
+        overrides.sparse_pairs.back().bytes = static_cast<std::uint64_t>(*number);
       overrides.half_pair = is_offset;
       continue;
     }
@@ -103,8 +107,9 @@ Result<void> TarReader::read_global(const TarBlock& block) {
   SB_TRY(std::string text, read_extension(block));
   SB_TRY(auto records, parse_pax_records(text));
   for (const auto& record : records) {
-    if (record.key == "path" || record.key == "linkpath" || record.key == "size" || record.key.starts_with("GNU.sparse.") ||
-        record.key.starts_with("SCHILY.") || record.key.starts_with("SEBRING."))
+    if (record.key == "path" || record.key == "linkpath" || record.key == "size" ||
+        record.key.starts_with("GNU.sparse.") || record.key.starts_with("SCHILY.") ||
+        record.key.starts_with("SEBRING."))
       return broken_tar("a global header sets \"" + std::string(record.key.substr(0, 64)) + "\"");
     if (record.key == "uid" || record.key == "gid" || record.key == "mtime")
       global_.insert_or_assign(std::string(record.key), std::string(record.value));
@@ -128,7 +133,8 @@ Result<std::optional<TarEntry>> TarReader::next() {
     }
     if (!block.checksum_matches()) return broken_tar("a header's checksum is wrong");
     if (char type = block.type(); type != 'x' && type != 'g' && type != 'L' && type != 'K') {
-      if (++entries_ > limits_.entries_max) return fail(Errc::too_large, "tar: more than " + std::to_string(limits_.entries_max) + " entries");
+      if (++entries_ > limits_.entries_max)
+        return fail(Errc::too_large, "tar: more than " + std::to_string(limits_.entries_max) + " entries");
       SB_TRY(auto entry, read_entry(block, overrides));
       return std::optional(std::move(entry));
     }
@@ -162,7 +168,8 @@ Result<void> TarReader::read_names(const TarBlock& block, const Overrides& overr
   entry.link = block.text(157, 100);
   if (overrides.long_link) entry.link = *overrides.long_link;
   if (const auto* link = overrides.find("linkpath")) entry.link = *link;
-  if (entry.path.empty() || has_nul(entry.path) || has_nul(entry.link)) return broken_tar("a name is empty or holds a NUL");
+  if (entry.path.empty() || has_nul(entry.path) || has_nul(entry.link))
+    return broken_tar("a name is empty or holds a NUL");
   return {};
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// A strict reader of tar streams: ustar, GNU (long names, base-256, sparse) and pax (1.0 sparse files too). It only reads;
-// what names may be is layer_name.h's business. What is ambiguous or unknown is refused, not guessed.
+// A strict reader of tar streams: ustar, GNU (long names, base-256, sparse) and pax (1.0 sparse files too). It only
+// reads; what names may be is layer_name.h's business. What is ambiguous or unknown is refused, not guessed.
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -27,8 +27,8 @@ class TarReader {
   TarReader(ByteSource& source, const TarLimits& limits);
   ~TarReader();
 
-  // The next entry, skipping what is left of the one before; nullopt at the archive's end, after which all of the source
-  // has been read.
+  // The next entry, skipping what is left of the one before; nullopt at the archive's end, after which all of the
+  // source has been read.
   Result<std::optional<TarEntry>> next();
 
   struct Piece {

@@ -75,7 +75,8 @@ TEST_CASE("a tar of every kind, at every boundary") {
 }
 
 TEST_CASE("the four forms of sparse files") {
-  std::string expected = std::string(512, '\0') + "abc" + std::string(485, '\0') + "de" + std::string(98, '\0');  // 1100 bytes
+  std::string expected =
+      std::string(512, '\0') + "abc" + std::string(485, '\0') + "de" + std::string(98, '\0');  // 1100 bytes
   auto read = read_all(tar_of_sparse_files(), 100);
   REQUIRE_MESSAGE(read, read.error().message());
   REQUIRE(read->entries.size() == 4);
@@ -113,8 +114,18 @@ TEST_CASE("what the writer writes the reader reads") {
   TarWriter writer(sink);
   std::vector<TarEntry> entries = {
       {.kind = EntryKind::directory, .path = "d/", .mode = 01777, .mtime = {-3, 250'000'000}},
-      {.path = std::string(300, 'n'), .mode = 0644, .uid = 65535, .gid = 3'000'000, .mtime = {-1, 500'000'000}, .size = 3},
-      {.path = "sparse", .mode = 06755, .mtime = {1, 1}, .size = std::uint64_t{1} << 23, .sparse = true, .extents = {{4096, 3}, {10000, 1}}},
+      {.path = std::string(300, 'n'),
+       .mode = 0644,
+       .uid = 65535,
+       .gid = 3'000'000,
+       .mtime = {-1, 500'000'000},
+       .size = 3},
+      {.path = "sparse",
+       .mode = 06755,
+       .mtime = {1, 1},
+       .size = std::uint64_t{1} << 23,
+       .sparse = true,
+       .extents = {{4096, 3}, {10000, 1}}},
       {.path = "all hole", .size = 5000, .sparse = true},
       {.kind = EntryKind::symbolic_link, .path = "l", .link = std::string(4000, 't'), .mode = 0777},
       {.kind = EntryKind::hard_link, .path = "h", .link = "sparse"},

@@ -1,4 +1,5 @@
-// The ways in which tars tell where a sparse file's bytes lie: GNU's old header, and three versions in extended headers.
+// The ways in which tars tell where a sparse file's bytes lie: GNU's old header, and three versions in extended
+// headers.
 #include <algorithm>
 
 #include "base/text.h"

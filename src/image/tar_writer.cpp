@@ -9,8 +9,8 @@
 namespace sebring::image {
 namespace {
 
-constexpr std::uint64_t kOctal7Max = 07777777;         // 8-byte fields
-constexpr std::uint64_t kOctal11Max = 077777777777;    // 12-byte fields
+constexpr std::uint64_t kOctal7Max = 07777777;       // 8-byte fields
+constexpr std::uint64_t kOctal11Max = 077777777777;  // 12-byte fields
 
 std::uint64_t padding_of(std::uint64_t bytes) { return (kTarBlock - bytes % kTarBlock) % kTarBlock; }
 
@@ -41,7 +41,8 @@ char type_of(EntryKind kind) {
   return '0';
 }
 
-TarBlock make_block(std::string_view path, std::string_view link, const TarEntry& entry, char type, std::uint64_t size) {
+TarBlock make_block(std::string_view path, std::string_view link, const TarEntry& entry, char type,
+                    std::uint64_t size) {
   TarBlock block;
   block.bytes.fill(0);
   put_text(block, 0, 100, path);
@@ -92,7 +93,8 @@ std::string extended_header(const TarEntry& entry, std::uint64_t stored_bytes) {
   if (stored_bytes > kOctal11Max) text += pax_record("size", std::to_string(stored_bytes));
   if (entry.uid > kOctal7Max) text += pax_record("uid", std::to_string(entry.uid));
   if (entry.gid > kOctal7Max) text += pax_record("gid", std::to_string(entry.gid));
-  if (entry.mtime.nanoseconds || entry.mtime.seconds < 0 || entry.mtime.seconds > static_cast<std::int64_t>(kOctal11Max))
+  if (entry.mtime.nanoseconds || entry.mtime.seconds < 0 ||
+      entry.mtime.seconds > static_cast<std::int64_t>(kOctal11Max))
     text += pax_record("mtime", time_text(entry.mtime));
   if (entry.sparse) {
     text += pax_record("GNU.sparse.major", "1") + pax_record("GNU.sparse.minor", "0");
@@ -127,8 +129,8 @@ Result<void> TarWriter::begin(const TarEntry& entry) {
     SB_CHECK(sink_.write(extended.data(), extended.size()));
   }
   // Readers that do not know sparse files must not take the map for the file.
-  auto block = make_block(entry.sparse ? std::string_view("GNUSparseFile.0/file") : std::string_view(entry.path), entry.link, entry,
-                          type_of(entry.kind), stored);
+  auto block = make_block(entry.sparse ? std::string_view("GNUSparseFile.0/file") : std::string_view(entry.path),
+                          entry.link, entry, type_of(entry.kind), stored);
   SB_CHECK(sink_.write(block.bytes.data(), kTarBlock));
   SB_CHECK(sink_.write(map.data(), map.size()));
   data_left_ = stored - map.size();

@@ -84,7 +84,8 @@ Result<void> TreePacker::pack_directory(int directory, const std::string& path) 
 
 Result<void> TreePacker::pack_entry(int parent, const std::string& name, const std::string& path) {
   if (path.size() > kPathBytesMax)
-    return fail(Errc::too_large, "\"" + printable(path) + "\" is longer than " + std::to_string(kPathBytesMax) + " bytes");
+    return fail(Errc::too_large,
+                "\"" + printable(path) + "\" is longer than " + std::to_string(kPathBytesMax) + " bytes");
   struct stat status;
   if (::fstatat(parent, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return failed(errno, "look at", path);
   TarEntry entry = describe(status, path);
@@ -139,7 +140,8 @@ Result<void> TreePacker::pack_file(int parent, const std::string& name, TarEntry
   if (!file) return failed(file.error().os_errno(), "open", entry.path);
   struct stat status;
   if (::fstat(file->get(), &status) < 0) return failed(errno, "look at", entry.path);
-  if (!S_ISREG(status.st_mode)) return fail(Errc::conflict, "\"" + printable(entry.path) + "\" changes while it is read");
+  if (!S_ISREG(status.st_mode))
+    return fail(Errc::conflict, "\"" + printable(entry.path) + "\" changes while it is read");
   entry.size = static_cast<std::uint64_t>(status.st_size);
   auto attributes = read_attributes(file->get());
   if (!attributes) return failed(attributes.error().os_errno(), "read attributes of", entry.path);
@@ -154,7 +156,8 @@ Result<void> TreePacker::copy_data(int file, const TarEntry& entry) {
   if (!entry.sparse) extents = {{0, entry.size}};
   for (auto [offset, left] : extents) {
     while (left > 0) {
-      ssize_t n = ::pread(file, chunk_.get(), static_cast<std::size_t>(std::min<std::uint64_t>(left, kChunk)), static_cast<off_t>(offset));
+      ssize_t n = ::pread(file, chunk_.get(), static_cast<std::size_t>(std::min<std::uint64_t>(left, kChunk)),
+                          static_cast<off_t>(offset));
       if (n < 0) return failed(errno, "read", entry.path);
       if (n == 0) return fail(Errc::conflict, "\"" + printable(entry.path) + "\" shrinks while it is read");
       SB_CHECK(tar_.write_data({chunk_.get(), static_cast<std::size_t>(n)}));

@@ -41,7 +41,8 @@ class TreePacker {
   OpaqueQuestions& opaque_;
   Remarks remarks_;
   std::unique_ptr<char[]> chunk_ = std::make_unique_for_overwrite<char[]>(kChunk);
-  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string> first_names_;  // of files with several, by device and inode
+  std::map<std::pair<std::uint64_t, std::uint64_t>, std::string>
+      first_names_;  // of files with several, by device and inode
 };
 
 }  // namespace sebring::image

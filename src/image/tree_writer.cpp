@@ -30,7 +30,9 @@ std::unexpected<Error> failed(int error, std::string_view doing, std::string_vie
   return fail(std::move(result).with_code(Errc::internal));
 }
 
-timespec time_of(const FileTime& time) { return {static_cast<time_t>(time.seconds), static_cast<long>(time.nanoseconds)}; }
+timespec time_of(const FileTime& time) {
+  return {static_cast<time_t>(time.seconds), static_cast<long>(time.nanoseconds)};
+}
 
 Result<void> set_time(int dir, const char* name, const FileTime& time, std::string_view path) {
   timespec times[2] = {time_of(time), time_of(time)};
@@ -51,8 +53,10 @@ TreeWriter::Metadata TreeWriter::metadata_of(const TarEntry& entry) {
   if (entry.text_acls) remarks_.add("access lists in text form left out", entry.path);
   for (const auto& [name, value] : entry.attributes) {
     auto taken = attribute_to_set(name, value, options_.own_archive);
-    if (taken) metadata.attributes.emplace_back(name, *std::move(taken));
-    else remarks_.add("extended attributes left out", printable(entry.path) + ": " + name);
+    if (taken)
+      metadata.attributes.emplace_back(name, *std::move(taken));
+    else
+      remarks_.add("extended attributes left out", printable(entry.path) + ": " + name);
   }
   return metadata;
 }
@@ -128,7 +132,8 @@ Result<void> TreeWriter::add_file(const LayerName& name, const TarEntry& entry, 
   }
   if (!file) return failed(errno, "make", path);
   SB_CHECK(write_data(file.get(), entry, reader));
-  if ((metadata.uid || metadata.gid) && ::fchown(file.get(), metadata.uid, metadata.gid) < 0) return failed(errno, "give away", path);
+  if ((metadata.uid || metadata.gid) && ::fchown(file.get(), metadata.uid, metadata.gid) < 0)
+    return failed(errno, "give away", path);
   if ((metadata.mode & 07000) && ::fchmod(file.get(), metadata.mode) < 0) return failed(errno, "set the mode of", path);
   SB_CHECK(set_attributes(file.get(), metadata, path));
   return set_time(file.get(), nullptr, metadata.mtime, path);
@@ -148,13 +153,15 @@ Result<void> TreeWriter::write_data(int file, const TarEntry& entry, TarReader& 
     }
     end = piece.offset;
   }
-  if (end < entry.size && ::ftruncate(file, static_cast<off_t>(entry.size)) < 0) return failed(errno, "make a hole in", entry.path);
+  if (end < entry.size && ::ftruncate(file, static_cast<off_t>(entry.size)) < 0)
+    return failed(errno, "make a hole in", entry.path);
   return {};
 }
 
 Result<void> TreeWriter::add_symbolic_link(const LayerName& name, const TarEntry& entry) {
   std::string path = name.path();
-  if (entry.link.empty() || entry.link.size() > 4095) return refused(entry.path, "a link's target is empty or too long");
+  if (entry.link.empty() || entry.link.size() > 4095)
+    return refused(entry.path, "a link's target is empty or too long");
   SB_TRY(int parent, open_parent(name.parent));
   Metadata metadata = metadata_of(entry);
   if (::symlinkat(entry.link.c_str(), parent, name.name.c_str()) < 0) {
@@ -169,11 +176,11 @@ Result<void> TreeWriter::add_symbolic_link(const LayerName& name, const TarEntry
   return set_time(parent, name.name.c_str(), metadata.mtime, path);
 }
 
-// The target is looked up as a name below the root, its parents without following links, itself neither: a link to a link
-// is a second name of the link.
+// The target is looked up as a name below the root, its parents without following links, itself neither: a link to a
+// link is a second name of the link.
 Result<void> TreeWriter::add_hard_link(const LayerName& name, const TarEntry& entry) {
   SB_TRY(auto target, parse_layer_name(entry.link, options_.names,
-                                        options_.own_archive ? Whiteouts::nowhere : Whiteouts::everywhere));
+                                       options_.own_archive ? Whiteouts::nowhere : Whiteouts::everywhere));
   if (target.kind != LayerName::Kind::plain) return refused(entry.path, "links to what is no plain name");
   if (target.path() == name.path()) return refused(entry.path, "links to itself");
   SB_TRY(int parent, open_parent(name.parent));
@@ -199,7 +206,8 @@ Result<void> TreeWriter::add_fifo(const LayerName& name, const TarEntry& entry) 
   if (::mknodat(parent, name.name.c_str(), S_IFIFO | (metadata.mode & 0777), 0) < 0) {
     if (errno != EEXIST) return failed(errno, "make fifo", path);
     SB_CHECK(make_room(parent, name));
-    if (::mknodat(parent, name.name.c_str(), S_IFIFO | (metadata.mode & 0777), 0) < 0) return failed(errno, "make fifo", path);
+    if (::mknodat(parent, name.name.c_str(), S_IFIFO | (metadata.mode & 0777), 0) < 0)
+      return failed(errno, "make fifo", path);
   }
   if (::fchownat(parent, name.name.c_str(), metadata.uid, metadata.gid, AT_SYMLINK_NOFOLLOW) < 0)
     return failed(errno, "give away", path);
@@ -247,7 +255,8 @@ Result<int> TreeWriter::open_parent(const std::string& path) {
   if (path.empty()) return root_;
   for (std::size_t i = parents_.size(); i-- > 0;) {
     if (parents_[i].path != path) continue;
-    std::rotate(parents_.begin() + static_cast<std::ptrdiff_t>(i), parents_.begin() + static_cast<std::ptrdiff_t>(i) + 1, parents_.end());
+    std::rotate(parents_.begin() + static_cast<std::ptrdiff_t>(i),
+                parents_.begin() + static_cast<std::ptrdiff_t>(i) + 1, parents_.end());
     return parents_.back().fd.get();
   }
   auto found = os::open_inside(root_, path, O_PATH | O_DIRECTORY);

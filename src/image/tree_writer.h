@@ -1,6 +1,6 @@
 #pragma once
-// Makes the files that the entries of a tar describe, below one directory. Runs in the unprivileged process, as root of a
-// user namespace with 65,536 ids, on a mount that shows plain ids.
+// Makes the files that the entries of a tar describe, below one directory. Runs in the unprivileged process, as root of
+// a user namespace with 65,536 ids, on a mount that shows plain ids.
 #include <cstdint>
 #include <map>
 #include <string>
@@ -81,7 +81,7 @@ class TreeWriter {
   OpaqueMarks& opaque_;
   Remarks remarks_;
   std::uint64_t bytes_ = 0;
-  std::vector<CachedParent> parents_;  // most recently used last
+  std::vector<CachedParent> parents_;                      // most recently used last
   std::unordered_map<std::string, Metadata> directories_;  // "" is the root
 };
 

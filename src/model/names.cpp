@@ -23,8 +23,8 @@ bool has_tag(std::string_view text) {
 bool has_address(std::string_view text) {
   const std::string lower = to_lower(text);
   if (lower.find("://") != std::string::npos || lower.find("www.") != std::string::npos) return true;
-  constexpr std::array<std::string_view, 6> kSchemes = {"javascript:", "mailto:", "data:", "vbscript:", "file:",
-                                                        "tel:"};
+  constexpr std::array<std::string_view, 6> kSchemes = {
+      "javascript:", "mailto:", "data:", "vbscript:", "file:", "tel:"};
   for (std::string_view scheme : kSchemes) {
     const std::size_t at = lower.find(scheme);
     // "metadata:1" is a name like any other: the scheme must begin a word.

@@ -6,20 +6,18 @@ namespace sebring::model {
 namespace {
 
 constexpr std::array<std::string_view, kSandboxStates> kStateNames = {
-    "creating",      "restoring",     "destroyed",         "destroying", "started",          "stopped",
-    "starting",      "stopping",      "error",             "build_failed", "pending_build",  "building_snapshot",
-    "unknown",       "pulling_snapshot", "archived",       "archiving",  "resizing",         "snapshotting",
-    "forking",       "pausing",       "paused",            "resuming"};
+    "creating", "restoring",        "destroyed", "destroying",   "started",       "stopped",
+    "starting", "stopping",         "error",     "build_failed", "pending_build", "building_snapshot",
+    "unknown",  "pulling_snapshot", "archived",  "archiving",    "resizing",      "snapshotting",
+    "forking",  "pausing",          "paused",    "resuming"};
 
-constexpr std::array<std::string_view, 6> kDesiredNames = {"destroyed", "started", "stopped", "resized", "archived",
-                                                           "paused"};
+constexpr std::array<std::string_view, 6> kDesiredNames = {"destroyed", "started",  "stopped",
+                                                           "resized",   "archived", "paused"};
 
 constexpr std::string_view kErrored = "Sandbox is in an errored state";
 constexpr std::string_view kNotValid = "Sandbox is not in valid state";
 
-std::unexpected<Error> refuse(std::string_view message) {
-  return fail(Errc::invalid_argument, std::string(message));
-}
+std::unexpected<Error> refuse(std::string_view message) { return fail(Errc::invalid_argument, std::string(message)); }
 
 bool is_failed(SandboxState state) { return state == SandboxState::error || state == SandboxState::build_failed; }
 

@@ -12,7 +12,7 @@ std::optional<SnapshotState> parse_snapshot_state(std::string_view text);
 
 // A named root that sandboxes start from.
 struct Snapshot {
-  std::string id;  // UUID
+  std::string id;               // UUID
   std::string organization_id;  // empty: general, for all
   std::string name;
   std::string image_name;

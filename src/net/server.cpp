@@ -145,6 +145,7 @@ class ServerImpl final : public Server {
   }
 
   Result<void> listen_fd(UniqueFd listening) override {
+    start_sweeping();
     auto listener = std::make_shared<asio::posix::stream_descriptor>(state_->executor);
     boost::system::error_code code;
     listener->assign(listening.get(), code);
@@ -171,6 +172,12 @@ class ServerImpl final : public Server {
     return listen_fd(std::move(fd));
   }
 
+  void serve(Socket connected, std::string peer) override {
+    start_sweeping();
+    if (state_->stopping || state_->connections.size() >= state_->limits.connections_max) return;
+    asio::co_spawn(state_->executor, state_->serve(std::move(connected), std::move(peer)), asio::detached);
+  }
+
   asio::awaitable<void> stop(std::chrono::milliseconds grace) override {
     auto state = state_;
     state->stopping = true;
@@ -185,6 +192,11 @@ class ServerImpl final : public Server {
   std::size_t connections() const override { return state_->connections.size(); }
 
  private:
+  void start_sweeping() {
+    if (state_->sweeping) return;
+    state_->sweeping = true;
+    asio::co_spawn(state_->executor, state_->sweep_loop(), asio::detached);
+  }
   void close_listeners() {
     boost::system::error_code ignored;
     for (auto& listener : state_->listeners) listener->close(ignored);

@@ -30,6 +30,8 @@ class Server {
   virtual Result<void> listen_fd(UniqueFd listening) = 0;
   // Binds and listens; an old socket file is replaced.
   virtual Result<void> listen_unix(const std::string& path, unsigned mode) = 0;
+  // Serves a connection that somebody else accepted. `peer`: what Exchange::peer() says.
+  virtual void serve(Socket connected, std::string peer) = 0;
   // Accepts no more; connections end after their current exchange, at the latest after `grace`.
   virtual asio::awaitable<void> stop(std::chrono::milliseconds grace) = 0;
   virtual std::size_t connections() const = 0;

@@ -185,7 +185,8 @@ Result<void> sync(int directory) {
 
 Result<void> sync_metadata(int directory) {
   std::uint64_t transaction = 0;
-  if (::ioctl(directory, BTRFS_IOC_START_SYNC, &transaction) < 0 || ::ioctl(directory, BTRFS_IOC_WAIT_SYNC, &transaction) < 0)
+  if (::ioctl(directory, BTRFS_IOC_START_SYNC, &transaction) < 0 ||
+      ::ioctl(directory, BTRFS_IOC_WAIT_SYNC, &transaction) < 0)
     return fail_errno(errno, "sync the pool's metadata");
   return {};
 }

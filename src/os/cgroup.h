@@ -1,7 +1,7 @@
 #pragma once
-// Control groups, version 1 and version 2 behind one interface. A tree "sebring-<instance>" in every hierarchy holds one
-// group per sandbox, named by its index, and one group "toolboxes" for the memory of all daemons: so a sandbox's limit
-// never picks its PID 1 as the victim.
+// Control groups, version 1 and version 2 behind one interface. A tree "sebring-<instance>" in every hierarchy holds
+// one group per sandbox, named by its index, and one group "toolboxes" for the memory of all daemons: so a sandbox's
+// limit never picks its PID 1 as the victim.
 #include <sys/types.h>
 
 #include <cstdint>

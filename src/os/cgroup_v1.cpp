@@ -120,7 +120,8 @@ class CgroupV1 final : public CgroupTree {
   }
 
   std::vector<int> cpus() override {
-    auto text = of("cpuset") < 0 ? read_at(AT_FDCWD, "/sys/devices/system/cpu/online") : read_at(of("cpuset"), "cpuset.cpus");
+    auto text =
+        of("cpuset") < 0 ? read_at(AT_FDCWD, "/sys/devices/system/cpu/online") : read_at(of("cpuset"), "cpuset.cpus");
     return parse_cpu_list(text ? *text : "0");
   }
 
@@ -182,7 +183,8 @@ Result<CgroupUsage> CgroupV1::usage(const std::string& name) {
   usage.pids = number_of(read_at(of("pids"), name + "/pids.current", 64));
   auto control = read_at(memory, name + "/memory.oom_control", 512);
   for (auto line : split(control ? std::string_view(*control) : std::string_view(), '\n'))
-    if (line.starts_with("oom_kill ")) usage.oom_kills = static_cast<std::uint64_t>(parse_integer(line.substr(9)).value_or(0));
+    if (line.starts_with("oom_kill "))
+      usage.oom_kills = static_cast<std::uint64_t>(parse_integer(line.substr(9)).value_or(0));
   return usage;
 }
 

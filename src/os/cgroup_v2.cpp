@@ -48,7 +48,8 @@ class CgroupV2 final : public CgroupTree {
     auto all = list_dir_at(dir(), ".");
     if (!all) return names;
     for (auto& name : *all)
-      if (!name.empty() && name[0] >= '0' && name[0] <= '9' && exists_at(dir(), name + "/cgroup.procs")) names.push_back(name);
+      if (!name.empty() && name[0] >= '0' && name[0] <= '9' && exists_at(dir(), name + "/cgroup.procs"))
+        names.push_back(name);
     return names;
   }
 
@@ -66,7 +67,9 @@ class CgroupV2 final : public CgroupTree {
     if (!separate_toolboxes_) return UniqueFd();
     return open_at(dir(), name + "/cgroup.procs", O_WRONLY);
   }
-  Result<UniqueFd> memory_directory(const std::string& name) override { return open_at(dir(), name, O_RDONLY | O_DIRECTORY); }
+  Result<UniqueFd> memory_directory(const std::string& name) override {
+    return open_at(dir(), name, O_RDONLY | O_DIRECTORY);
+  }
 
   Result<void> set_memory(const std::string& name, std::uint64_t bytes) override {
     return write_at(dir(), name + "/memory.max", std::to_string(bytes));
@@ -148,7 +151,8 @@ bool CgroupV2::favor_dynamic_modifications() {
     kept.clear();
     for (auto option : split(fields[3], ',')) {
       if (option == "favordynmods") return true;
-      if (option == "nsdelegate" || option.starts_with("memory_") || option.starts_with("pids_")) kept += std::string(option) + ",";
+      if (option == "nsdelegate" || option.starts_with("memory_") || option.starts_with("pids_"))
+        kept += std::string(option) + ",";
     }
   }
   return ::mount(nullptr, mount_.c_str(), nullptr, MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC,

@@ -58,12 +58,16 @@ std::string knob(const std::string& path) {
 
 void add_kernel(std::vector<Feature>& list) {
   Abilities abilities = probe_abilities();
-  list.push_back({"Linux 5.19 or newer", kernel_at_least(5, 19), true, "id-mapped overlay mounts are missing: no sandbox can start",
+  list.push_back({"Linux 5.19 or newer", kernel_at_least(5, 19), true,
+                  "id-mapped overlay mounts are missing: no sandbox can start",
                   "apt install linux-image-amd64 && reboot"});
-  list.push_back({"user namespaces", exists_at(AT_FDCWD, "/proc/self/ns/user") && knob("/proc/sys/user/max_user_namespaces") != "0", true,
+  list.push_back({"user namespaces",
+                  exists_at(AT_FDCWD, "/proc/self/ns/user") && knob("/proc/sys/user/max_user_namespaces") != "0", true,
                   "no sandbox can start", "sysctl -w user.max_user_namespaces=100000"});
-  list.push_back({"system call filters", seccomp_filters(), true, "no sandbox can start", "a kernel with CONFIG_SECCOMP_FILTER"});
-  list.push_back({"overlay file system", file_system_known("overlay"), true, "no sandbox can start", "modprobe overlay"});
+  list.push_back(
+      {"system call filters", seccomp_filters(), true, "no sandbox can start", "a kernel with CONFIG_SECCOMP_FILTER"});
+  list.push_back(
+      {"overlay file system", file_system_known("overlay"), true, "no sandbox can start", "modprobe overlay"});
   list.push_back({"overlay layers by descriptor (6.13)", abilities.layers_by_descriptor, false,
                   "a few microseconds per create; at most about 100 layers", "a newer kernel"});
   list.push_back({"mounts from detached mounts (6.15)", abilities.detached_sources, false,
@@ -78,7 +82,8 @@ void add_storage(std::vector<Feature>& list, const std::string& data_dir) {
   list.push_back({"loop devices", on_btrfs || exists_at(AT_FDCWD, "/dev/loop-control"), false,
                   "the pool becomes plain directories: no instant fork, no hard disk limit", "modprobe loop"});
   list.push_back({"mkfs.btrfs", on_btrfs || !find_program("mkfs.btrfs").empty(), false,
-                  "the pool becomes plain directories: no instant fork, no hard disk limit", "apt install btrfs-progs"});
+                  "the pool becomes plain directories: no instant fork, no hard disk limit",
+                  "apt install btrfs-progs"});
   list.push_back({"btrfs simple quotas (6.7)", btrfs && kernel_at_least(6, 7), false,
                   "classic quotas: deleting many sandboxes is slower, forks count what they share", "a newer kernel"});
 }
@@ -87,7 +92,8 @@ void add_network(std::vector<Feature>& list) {
   bool tables = Netlink::open(NETLINK_NETFILTER).has_value();
   list.push_back({"nf_tables", tables, false, "sandboxes have no network", "modprobe nf_tables"});
   list.push_back({"nft", !find_program("nft").empty(), false, "sandboxes have no network", "apt install nftables"});
-  list.push_back({"a default route", default_route().has_value(), false, "sandboxes reach no other network", "ip route add default via <gateway>"});
+  list.push_back({"a default route", default_route().has_value(), false, "sandboxes reach no other network",
+                  "ip route add default via <gateway>"});
   list.push_back({"IPv4 forwarding", knob("/proc/sys/net/ipv4/ip_forward") == "1", false,
                   "switched on when the runner starts", "sysctl -w net.ipv4.ip_forward=1"});
 }
@@ -106,7 +112,8 @@ void add_groups(std::vector<Feature>& list) {
   list.push_back({"cpuset cgroup", cpuset, false, "nproc shows the host's processors", "a kernel with CONFIG_CPUSETS"});
   if (second.find("memory") != std::string::npos)
     list.push_back({"cgroup2 favordynmods (6.0)", kernel_at_least(6, 0), false,
-                    "commands share a memory limit with the daemon inside, which may become the victim", "a newer kernel"});
+                    "commands share a memory limit with the daemon inside, which may become the victim",
+                    "a newer kernel"});
 }
 
 void add_settings(std::vector<Feature>& list) {
@@ -117,7 +124,8 @@ void add_settings(std::vector<Feature>& list) {
   list.push_back({"kernel.dmesg_restrict=1", knob("/proc/sys/kernel/dmesg_restrict") == "1", false,
                   "defence in depth only: the call is refused inside anyway", "sysctl -w kernel.dmesg_restrict=1"});
   list.push_back({"kernel.unprivileged_bpf_disabled", knob("/proc/sys/kernel/unprivileged_bpf_disabled") != "0", false,
-                  "defence in depth only: the call is refused inside anyway", "sysctl -w kernel.unprivileged_bpf_disabled=1"});
+                  "defence in depth only: the call is refused inside anyway",
+                  "sysctl -w kernel.unprivileged_bpf_disabled=1"});
   rlimit files{};
   ::getrlimit(RLIMIT_NOFILE, &files);
   list.push_back({"65,536 open files", files.rlim_max >= 65536, false, "about 1 sandbox per 8 descriptors",
@@ -131,7 +139,8 @@ Abilities probe_abilities() {
   auto detached = detached_tmpfs();
   if (!detached) return abilities;
   abilities.detached_sources = clone_mount(detached->get(), "").has_value();
-  if (auto overlay = FileSystem::open("overlay")) abilities.layers_by_descriptor = overlay->set_fd("lowerdir+", detached->get()).has_value();
+  if (auto overlay = FileSystem::open("overlay"))
+    abilities.layers_by_descriptor = overlay->set_fd("lowerdir+", detached->get()).has_value();
   abilities.id_mapped_tmpfs = kernel_at_least(6, 3);
   // For tests of the way that older kernels take.
   if (const char* off = std::getenv("SEBRING_OLD_KERNEL"); off && *off == '1') abilities = {};

@@ -29,7 +29,8 @@ Result<UniqueFd> open_inside(int root, const std::string& path, int flags, mode_
   how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
   int fd;
   // EAGAIN: a rename elsewhere while "..", which we never use, was being resolved; the kernel asks to try again.
-  for (int tries = 0; (fd = static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how))) < 0; ++tries)
+  for (int tries = 0; (fd = static_cast<int>(::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how))) < 0;
+       ++tries)
     if (errno != EAGAIN || tries == 16) return fail_errno(errno, "open " + path + " inside");
   return UniqueFd(fd);
 }
@@ -88,7 +89,8 @@ class TreeRemover {
     SB_TRY(auto child, open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
     struct stat status;
     if (::fstat(child.get(), &status) < 0) return fail_errno(errno, "stat " + name);
-    if (status.st_dev != device_) return fail(Errc::conflict, "remove " + name + ": another file system is mounted there");
+    if (status.st_dev != device_)
+      return fail(Errc::conflict, "remove " + name + ": another file system is mounted there");
     SB_CHECK(empty(child.get(), depth + 1));
     return remove_dir_at(dir, name);
   }
@@ -187,7 +189,9 @@ Result<std::vector<std::string>> list_dir_at(int dir, const std::string& path) {
   return names;
 }
 
-bool exists_at(int dir, const std::string& path) { return ::faccessat(dir, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0; }
+bool exists_at(int dir, const std::string& path) {
+  return ::faccessat(dir, path.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
 
 std::uint64_t file_system_type(const std::string& path) {
   struct statfs status;

@@ -10,7 +10,8 @@
 namespace sebring::os {
 
 Result<UniqueFd> clone_mount(int dir, const std::string& path, bool recursive) {
-  unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (path.empty() ? AT_EMPTY_PATH : 0) | (recursive ? AT_RECURSIVE : 0);
+  unsigned flags =
+      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (path.empty() ? AT_EMPTY_PATH : 0) | (recursive ? AT_RECURSIVE : 0);
   int fd = ::open_tree(dir, path.c_str(), flags);
   if (fd < 0) return fail_errno(errno, "clone mount of " + (path.empty() ? "descriptor " + std::to_string(dir) : path));
   return UniqueFd(fd);
@@ -60,7 +61,8 @@ Result<void> FileSystem::set(const char* key, const std::string& value) {
 }
 
 Result<void> FileSystem::set_fd(const char* key, int fd) {
-  if (::fsconfig(context_.get(), FSCONFIG_SET_FD, key, nullptr, fd) < 0) return failed(errno, std::string("option ") + key);
+  if (::fsconfig(context_.get(), FSCONFIG_SET_FD, key, nullptr, fd) < 0)
+    return failed(errno, std::string("option ") + key);
   return {};
 }
 

@@ -17,7 +17,8 @@ Result<Netlink> Netlink::open(int protocol, std::uint32_t groups) {
     sockaddr_nl address{};
     address.nl_family = AF_NETLINK;
     address.nl_groups = groups;
-    if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) return fail_errno(errno, "listen on netlink");
+    if (::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
+      return fail_errno(errno, "listen on netlink");
     int bytes = 4 << 20;  // a burst of a thousand links is about 2 MiB of events
     ::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof bytes);
   }

@@ -78,7 +78,8 @@ Result<Message> receive_message(int socket, std::size_t bytes_max, int milliseco
   }
   if (n < 0) return fail_errno(errno, "receive a message");
   take_descriptors(header, message.fds);
-  if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) return fail(Errc::too_large, "receive a message: longer than agreed");
+  if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+    return fail(Errc::too_large, "receive a message: longer than agreed");
   message.data.resize(static_cast<std::size_t>(n));
   message.ended = n == 0;
   return message;

@@ -36,7 +36,8 @@ bool wait_pidfd(int pidfd, int milliseconds) {
 
 std::optional<Ended> reap_pidfd(int pidfd) {
   siginfo_t info{};
-  if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG) < 0 || info.si_pid == 0)
+  if (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(pidfd), &info, WEXITED | WNOHANG) < 0 ||
+      info.si_pid == 0)
     return std::nullopt;
   if (info.si_code == CLD_EXITED) return Ended{.code = info.si_status};
   return Ended{.signal = info.si_status};

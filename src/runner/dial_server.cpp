@@ -73,14 +73,16 @@ asio::awaitable<void> DialServer::serve(UniqueFd connection) {
     auto message = os::receive_message(descriptor.native_handle(), kRequestBytesMax);
     if (!message || message->ended) break;
     auto wanted = parse(message->data);
-    Result<UniqueFd> socket = wanted ? co_await sandboxes_.dial(wanted->id, wanted->port) : std::unexpected(wanted.error());
+    Result<UniqueFd> socket =
+        wanted ? co_await sandboxes_.dial(wanted->id, wanted->port) : std::unexpected(wanted.error());
     bj::object reply{{"ok", socket.has_value()}};
     if (!socket) {
       reply["code"] = errc_name(socket.error().code());
       reply["message"] = socket.error().message();
     }
     int fd = socket ? socket->get() : -1;
-    auto sent = os::send_message(descriptor.native_handle(), bj::serialize(reply), std::span<const int>(&fd, socket ? 1 : 0));
+    auto sent =
+        os::send_message(descriptor.native_handle(), bj::serialize(reply), std::span<const int>(&fd, socket ? 1 : 0));
     if (!sent) break;
   }
   --open_;

@@ -39,7 +39,8 @@ asio::awaitable<void> Events::serve(net::Exchange& exchange) {
   auto body = co_await exchange.read_all(0);
   if (!body) co_return;
   auto listener = std::make_shared<Listener>(executor_);
-  listener->lines.push_back(boost::json::serialize(boost::json::object{{"type", "hello"}, {"bootId", boot_id_}}) + "\n");
+  listener->lines.push_back(boost::json::serialize(boost::json::object{{"type", "hello"}, {"bootId", boot_id_}}) +
+                            "\n");
   listeners_.push_back(listener);
   net::ResponseHead head;
   head.headers.add("Content-Type", "application/x-ndjson");

@@ -14,7 +14,8 @@ namespace sebring::runner {
 
 class Events {
  public:
-  Events(asio::any_io_executor executor, std::string boot_id) : executor_(std::move(executor)), boot_id_(std::move(boot_id)) {}
+  Events(asio::any_io_executor executor, std::string boot_id)
+      : executor_(std::move(executor)), boot_id_(std::move(boot_id)) {}
   void publish(const std::string& line);
   // Answers GET /v1/events; until the listener goes away, falls behind, or close().
   asio::awaitable<void> serve(net::Exchange& exchange);

@@ -21,7 +21,8 @@ Result<UniqueFd> open_import(const std::string& directory, const std::string& fi
   SB_TRY(auto root, os::open_dir(directory));
   SB_TRY(auto input, os::open_inside(root.get(), file, O_RDONLY));
   struct stat status;
-  if (::fstat(input.get(), &status) < 0 || !S_ISREG(status.st_mode)) return fail(Errc::invalid_argument, file + " is no file");
+  if (::fstat(input.get(), &status) < 0 || !S_ISREG(status.st_mode))
+    return fail(Errc::invalid_argument, file + " is no file");
   return input;
 }
 
@@ -45,7 +46,8 @@ Images::Images(asio::any_io_executor executor, runtime::Host& host, runtime::Slo
 }
 
 asio::awaitable<Result<bj::object>> Images::list() {
-  auto layers = co_await importers_.run([&](runtime::Host::Wires&) { return image::LayerStore(host_.pool().layers()).list(); });
+  auto layers =
+      co_await importers_.run([&](runtime::Host::Wires&) { return image::LayerStore(host_.pool().layers()).list(); });
   if (!layers) co_return fail(std::move(layers).error());
   bj::array array;
   for (const auto& layer : *layers) array.push_back(layer_json(layer));
@@ -68,7 +70,8 @@ asio::awaitable<Result<bj::object>> Images::import(std::string digest, std::stri
     return made;
   });
   if (!imported) co_return fail(std::move(imported).error().while_doing("import " + file));
-  for (const auto& remark : imported->remarks) std::fprintf(stderr, "runner: import %s: %s\n", file.c_str(), remark.c_str());
+  for (const auto& remark : imported->remarks)
+    std::fprintf(stderr, "runner: import %s: %s\n", file.c_str(), remark.c_str());
   co_return bj::object{{"digest", digest}, {"bytes", imported->bytes}};
 }
 
@@ -76,7 +79,8 @@ asio::awaitable<Result<void>> Images::remove(std::string digest) {
   SB_CO_TRY(auto hex, image::digest_hex(digest));
   if (sandboxes_.uses_layer(digest)) co_return fail(Errc::conflict, "sandboxes lie on " + digest);
   slots_.forget_layers("layers/" + hex);
-  auto removed = co_await importers_.run([&](runtime::Host::Wires&) { return image::LayerStore(host_.pool().layers()).remove(digest); });
+  auto removed = co_await importers_.run(
+      [&](runtime::Host::Wires&) { return image::LayerStore(host_.pool().layers()).remove(digest); });
   SB_CO_CHECK(std::move(removed));
   importers_.post([this](runtime::Host::Wires&) { (void)image::LayerStore(host_.pool().layers()).sweep(); });
   co_return Result<void>{};

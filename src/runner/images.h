@@ -12,8 +12,8 @@ namespace sebring::runner {
 
 class Images {
  public:
-  Images(asio::any_io_executor executor, runtime::Host& host, runtime::SlotPool& slots, Workers& importers, Sandboxes& sandboxes,
-         std::string directory);
+  Images(asio::any_io_executor executor, runtime::Host& host, runtime::SlotPool& slots, Workers& importers,
+         Sandboxes& sandboxes, std::string directory);
   asio::awaitable<Result<boost::json::object>> list();
   // Imports `file` of the import directory as layer `digest`; one that is there already is left as it is.
   asio::awaitable<Result<boost::json::object>> import(std::string digest, std::string file);

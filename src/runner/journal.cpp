@@ -23,7 +23,8 @@ Result<std::map<std::string, Record>> read_records(int directory) {
   if (!os::exists_at(directory, "journal")) return records;
   SB_TRY(auto text, os::read_at(directory, "journal", kBytesMax));
   // Behind the last newline: a line that was being written when everything ended. It was not acknowledged.
-  std::string_view whole = std::string_view(text).substr(0, text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1);
+  std::string_view whole =
+      std::string_view(text).substr(0, text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1);
   for (auto line : split(whole, '\n')) {
     if (line.empty()) continue;
     auto entry = parse_journal_line(line);
@@ -78,7 +79,8 @@ Result<void> Journal::wait_durable(Ticket ticket) {
   durable_changed_.wait(lock, [&] { return finished_ >= ticket || broken_errno_ != 0; });
   if (broken_errno_) return fail_errno(broken_errno_, "write the runner's journal");
   for (const auto& failure : failures_)
-    if (ticket >= failure.first && ticket <= failure.last) return fail_errno(failure.error, "write the runner's journal");
+    if (ticket >= failure.first && ticket <= failure.last)
+      return fail_errno(failure.error, "write the runner's journal");
   return {};
 }
 

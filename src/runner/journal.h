@@ -33,7 +33,8 @@ class Journal {
   Result<void> wait_durable(Ticket ticket);
 
  private:
-  Journal(UniqueFd file, std::map<std::string, Record> records) : file_(std::move(file)), records_(std::move(records)) {}
+  Journal(UniqueFd file, std::map<std::string, Record> records)
+      : file_(std::move(file)), records_(std::move(records)) {}
   void run();
   int write_and_sync(const std::string& text);
 

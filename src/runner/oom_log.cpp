@@ -54,11 +54,12 @@ OomLog::OomLog(asio::any_io_executor executor) {
 }
 
 void OomLog::wait() {
-  log_->async_wait(asio::posix::stream_descriptor::wait_read, [this, alive = std::weak_ptr(log_)](boost::system::error_code error) {
-    if (error || alive.expired()) return;
-    drain();
-    wait();
-  });
+  log_->async_wait(asio::posix::stream_descriptor::wait_read,
+                   [this, alive = std::weak_ptr(log_)](boost::system::error_code error) {
+                     if (error || alive.expired()) return;
+                     drain();
+                     wait();
+                   });
 }
 
 void OomLog::drain() {

@@ -33,7 +33,8 @@ struct Record {
   std::string hostname;
   std::vector<runtime::HostEntry> hosts;
   runtime::NetworkPolicy network;
-  std::uint64_t files_written = 0;  // hash of the texts of /etc/hosts, hostname, resolv.conf at the last start; 0: never
+  std::uint64_t files_written =
+      0;  // hash of the texts of /etc/hosts, hostname, resolv.conf at the last start; 0: never
   // Of a running one.
   runtime::Index index = 0;
   pid_t pid = -1;

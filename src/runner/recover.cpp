@@ -5,15 +5,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
-#include <set>
 
-#include "base/text.h"
 #include "os/file.h"
-#include "os/link.h"
 #include "runner/sandbox_state.h"
+#include "runtime/strays.h"
 
 namespace sebring::runner {
 namespace {
@@ -27,20 +24,14 @@ bool answers(const std::string& socket) {
   return ::connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
-std::optional<runtime::Index> index_of(std::string_view text) {
-  auto number = parse_integer(text);
-  if (!number || *number < runtime::kIndexMin || *number > runtime::kIndexMax) return std::nullopt;
-  return static_cast<runtime::Index>(*number);
-}
-
 void kill_quietly(pid_t pid) {
   if (auto pidfd = os::open_pidfd(pid)) (void)os::signal_pidfd(pidfd->get(), SIGKILL);
 }
 
 }  // namespace
 
-// Recorded pid -> pidfd -> the same start time (read after the pidfd was opened, so what is compared is what is held) ->
-// its cgroup -> its socket answers.
+// Recorded pid -> pidfd -> the same start time (read after the pidfd was opened, so what is compared is what is held)
+// -> its cgroup -> its socket answers.
 bool Sandboxes::adopt(Record record) {
   auto& host = parts_.host;
   if (record.boot_id != host.boot_id() || record.pid <= 0) return false;
@@ -90,8 +81,9 @@ Result<void> Sandboxes::recover(std::map<std::string, Record> records) {
     }
     if (was_running) {
       bool rebooted = record.boot_id != parts_.host.boot_id();
-      record.cause = Cause{.kind = rebooted ? "reboot" : "toolbox_died",
-                           .message = rebooted ? "The machine was restarted" : "The sandbox ended while its runner was away"};
+      record.cause =
+          Cause{.kind = rebooted ? "reboot" : "toolbox_died",
+                .message = rebooted ? "The machine was restarted" : "The sandbox ended while its runner was away"};
       record.state = State::stopped;
       record.paused = false;
       parts_.journal.append(record_line(record));
@@ -101,53 +93,17 @@ Result<void> Sandboxes::recover(std::map<std::string, Record> records) {
     sandbox->record = record;
     sandboxes_[record.id] = sandbox;
   }
-  if (adopted + stopped > 0) std::fprintf(stderr, "runner: %zu sandboxes adopted, %zu found stopped\n", adopted, stopped);
-  destroy_strays(disks);
-  return {};
-}
-
-// Everything of this instance is named after an index: groups, sockets, files, rules, links. An index that shows up
-// anywhere and is not adopted is freed like any other: each step of that is fine with a missing thing.
-void Sandboxes::destroy_strays(const std::vector<std::string>& known_disks) {
-  auto& host = parts_.host;
-  std::set<runtime::Index> adopted, strays;
-  std::set<pid_t> living;
+  if (adopted + stopped > 0)
+    std::fprintf(stderr, "runner: %zu sandboxes adopted, %zu found stopped\n", adopted, stopped);
+  runtime::Known known;
+  known.disks = {disks.begin(), disks.end()};
   for (const auto& [id, sandbox] : sandboxes_) {
     if (!sandbox->container) continue;
-    adopted.insert(sandbox->container->index);
-    living.insert(sandbox->container->pid);
+    known.indices.insert(sandbox->container->index);
+    known.pids.insert(sandbox->container->pid);
   }
-  auto see = [&](std::optional<runtime::Index> index) {
-    if (index && !adopted.contains(*index)) strays.insert(*index);
-  };
-  for (const auto& name : host.cgroups().list()) see(index_of(name));
-  for (const auto& name : host.own_files().list()) see(index_of(name));
-  if (auto sockets = os::list_dir_at(AT_FDCWD, host.config().run_dir + "/sb"))
-    for (const auto& name : *sockets)
-      if (name.ends_with(".sock")) see(index_of(std::string_view(name).substr(0, name.size() - 5)));
-  if (host.firewall())
-    for (auto index : host.firewall()->members()) see(index);
-  for (auto first : host.leases().chunks())
-    for (auto index = first; index < first + runtime::kChunk; ++index)
-      if (os::link_index(runtime::link_of(index)) != 0) see(index);
-
-  for (pid_t pid : host.cgroups().toolboxes())
-    if (!living.contains(pid)) kill_quietly(pid);
-  for (auto index : strays) {
-    if (auto processes = host.cgroups().processes(runtime::name_of(index)))
-      for (pid_t pid : *processes) kill_quietly(pid);
-    host.leases().adopt(index);
-    runtime::Leftover leftover;
-    leftover.index = index;
-    parts_.cleanup.dispose(std::move(leftover));
-  }
-  std::set<std::string> kept(known_disks.begin(), known_disks.end());
-  for (const auto& disk : host.pool().uppers()) {
-    if (kept.contains(disk)) continue;
-    runtime::Leftover leftover;
-    leftover.upper = disk;
-    parts_.cleanup.dispose(std::move(leftover));
-  }
+  runtime::destroy_strays(parts_.host, parts_.cleanup, known);
+  return {};
 }
 
 }  // namespace sebring::runner

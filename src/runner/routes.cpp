@@ -102,25 +102,31 @@ using Answer = asio::awaitable<Result<bj::object>>;
 
 void add_sandbox_routes(net::Router& router, Routes& parts) {
   Sandboxes& all = parts.sandboxes;
-  router.add("GET", "/v1/sandboxes", [&all](net::Exchange& exchange, const net::PathParameters&) -> asio::awaitable<void> {
-    bj::array list;
-    for (auto& report : all.reports()) list.push_back(std::move(report));
-    co_await respond(exchange, bj::object{{"sandboxes", std::move(list)}});
-  });
+  router.add("GET", "/v1/sandboxes",
+             [&all](net::Exchange& exchange, const net::PathParameters&) -> asio::awaitable<void> {
+               bj::array list;
+               for (auto& report : all.reports()) list.push_back(std::move(report));
+               co_await respond(exchange, bj::object{{"sandboxes", std::move(list)}});
+             });
   const std::string one = "/v1/sandboxes/{id}";
   router.add("GET", one, without_body([&all](std::string id) -> Answer { co_return all.report(id); }));
   router.add("PUT", one, with_body(parse_spec, [&all](std::string id, Spec spec) {
                return all.ensure_running(std::move(id), std::move(spec));
              }));
-  router.add("DELETE", one, without_body([&all](std::string id) -> Answer { co_return nothing(co_await all.remove(std::move(id))); }));
-  router.add("POST", one + "/stop", with_body(parse_stop, [&all](std::string id, StopOrder order) { return all.stop(std::move(id), order); }));
-  router.add("POST", one + "/limits",
-             with_body(parse_limits, [&all](std::string id, LimitsChange change) { return all.set_limits(std::move(id), change); }));
+  router.add("DELETE", one,
+             without_body([&all](std::string id) -> Answer { co_return nothing(co_await all.remove(std::move(id))); }));
+  router.add("POST", one + "/stop",
+             with_body(parse_stop, [&all](std::string id, StopOrder order) { return all.stop(std::move(id), order); }));
+  router.add("POST", one + "/limits", with_body(parse_limits, [&all](std::string id, LimitsChange change) {
+               return all.set_limits(std::move(id), change);
+             }));
   router.add("POST", one + "/network", with_body(parse_network, [&all](std::string id, runtime::NetworkPolicy policy) {
                return all.set_network(std::move(id), std::move(policy));
              }));
-  router.add("POST", one + "/pause", without_body([&all](std::string id) { return all.set_paused(std::move(id), true); }));
-  router.add("POST", one + "/resume", without_body([&all](std::string id) { return all.set_paused(std::move(id), false); }));
+  router.add("POST", one + "/pause",
+             without_body([&all](std::string id) { return all.set_paused(std::move(id), true); }));
+  router.add("POST", one + "/resume",
+             without_body([&all](std::string id) { return all.set_paused(std::move(id), false); }));
   router.add("GET", one + "/usage", without_body([&all](std::string id) -> Answer {
                SB_CO_TRY(auto usage, co_await all.usage(std::move(id)));
                co_return usage_json(usage);
@@ -130,9 +136,11 @@ void add_sandbox_routes(net::Router& router, Routes& parts) {
 void add_disk_routes(net::Router& router, Routes& parts) {
   Sandboxes& all = parts.sandboxes;
   const std::string one = "/v1/sandboxes/{id}";
-  router.add("POST", one + "/fork",
-             with_body(parse_fork, [&all](std::string id, ForkOrder order) { return all.fork(std::move(id), std::move(order)); }));
-  router.add("POST", one + "/snapshot", with_body(parse_snapshot_name, [&all](std::string id, std::string name) -> Answer {
+  router.add("POST", one + "/fork", with_body(parse_fork, [&all](std::string id, ForkOrder order) {
+               return all.fork(std::move(id), std::move(order));
+             }));
+  router.add("POST", one + "/snapshot",
+             with_body(parse_snapshot_name, [&all](std::string id, std::string name) -> Answer {
                SB_CO_TRY(auto made, co_await all.snapshot(std::move(id), std::move(name)));
                co_return bj::object{{"layer", made.name}, {"bytes", made.bytes}};
              }));
@@ -140,7 +148,8 @@ void add_disk_routes(net::Router& router, Routes& parts) {
                if (!image::is_pool_name(name)) co_return fail(Errc::invalid_argument, "not a name of a snapshot");
                co_return nothing(co_await all.remove_snapshot(std::move(name)));
              }));
-  router.add("POST", one + "/archive", with_body(parse_archive_path, [&all](std::string id, std::string path) -> Answer {
+  router.add("POST", one + "/archive",
+             with_body(parse_archive_path, [&all](std::string id, std::string path) -> Answer {
                SB_CO_TRY(auto made, co_await all.archive(std::move(id), std::move(path)));
                co_return bj::object{{"bytes", made.bytes}, {"sha256", made.sha256}};
              }));
@@ -151,9 +160,10 @@ void add_disk_routes(net::Router& router, Routes& parts) {
 
 void add_image_routes(net::Router& router, Routes& parts) {
   Images& images = parts.images;
-  router.add("GET", "/v1/images", [&images](net::Exchange& exchange, const net::PathParameters&) -> asio::awaitable<void> {
-    co_await respond(exchange, co_await images.list());
-  });
+  router.add("GET", "/v1/images",
+             [&images](net::Exchange& exchange, const net::PathParameters&) -> asio::awaitable<void> {
+               co_await respond(exchange, co_await images.list());
+             });
   router.add("PUT", "/v1/images/{id}", with_body(parse_import_file, [&images](std::string digest, std::string file) {
                return images.import(std::move(digest), std::move(file));
              }));
@@ -168,9 +178,10 @@ void add_routes(net::Router& router, Routes& parts) {
   router.add("GET", "/v1/info", [&parts](net::Exchange& exchange, const net::PathParameters&) -> asio::awaitable<void> {
     co_await respond(exchange, info(parts));
   });
-  router.add("GET", "/v1/events", [&parts](net::Exchange& exchange, const net::PathParameters&) -> asio::awaitable<void> {
-    co_await parts.events.serve(exchange);
-  });
+  router.add("GET", "/v1/events",
+             [&parts](net::Exchange& exchange, const net::PathParameters&) -> asio::awaitable<void> {
+               co_await parts.events.serve(exchange);
+             });
   add_sandbox_routes(router, parts);
   add_disk_routes(router, parts);
   add_image_routes(router, parts);

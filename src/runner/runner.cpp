@@ -29,8 +29,9 @@ constexpr std::size_t kStarters = 8;  // they mostly wait for toolboxes and the 
 constexpr std::size_t kWorkers = 4;
 constexpr std::size_t kImporters = 2;
 constexpr std::size_t kRefillThreads = 2;
-constexpr std::chrono::milliseconds kServerGrace{500};
-constexpr int kCleanupMilliseconds = 2'500;
+constexpr std::chrono::milliseconds kServerGrace{300};
+// Whoever stops us loses patience after a few seconds; the next start finishes what is left.
+constexpr int kCleanupMilliseconds = 1'500;
 constexpr std::chrono::seconds kPoolCheck{5};
 
 void say(const std::string& text) { std::fprintf(stderr, "runner: %s\n", text.c_str()); }
@@ -49,7 +50,8 @@ Result<runtime::HostConfig> host_config(const RunnerConfig& config) {
   host.control_gid = config.control_gid;
   if (!config.network.empty()) {
     SB_TRY(auto network, os::parse_cidr(config.network));
-    if (network.prefix > 16) return fail(Errc::invalid_argument, "the sandboxes' network must be a /16 or wider: " + config.network);
+    if (network.prefix > 16)
+      return fail(Errc::invalid_argument, "the sandboxes' network must be a /16 or wider: " + config.network);
     host.network_base = network.address;
   }
   return host;
@@ -91,17 +93,21 @@ class Runner {
   }
 
   Result<void> serve() {
-    images_ = std::make_unique<Images>(io_.get_executor(), *host_, *slots_, *importers_, *sandboxes_, config_.images_dir);
+    images_ =
+        std::make_unique<Images>(io_.get_executor(), *host_, *slots_, *importers_, *sandboxes_, config_.images_dir);
     routes_.emplace(Routes{config_.version, *host_, *slots_, *cleanup_, *sandboxes_, *images_, *events_, *workers_});
     add_routes(router_, *routes_);
     server_ = net::make_server(
         io_.get_executor(), {}, [this](net::Exchange& exchange) { return handle(exchange); },
-        [](int status, std::string_view why) { return error_answer(Error(status == 431 ? Errc::too_large : Errc::invalid_argument, std::string(why))); });
+        [](int status, std::string_view why) {
+          return error_answer(Error(status == 431 ? Errc::too_large : Errc::invalid_argument, std::string(why)));
+        });
     UniqueFd api(::fcntl(config_.api_listen_fd, F_DUPFD_CLOEXEC, 3));
     if (!api) return fail(Errc::invalid_argument, "no listening socket was given");
     SB_CHECK(server_->listen_fd(std::move(api)));
     if (config_.dial_listen_fd >= 0)
-      dial_ = std::make_unique<DialServer>(io_.get_executor(), UniqueFd(::fcntl(config_.dial_listen_fd, F_DUPFD_CLOEXEC, 3)), *sandboxes_);
+      dial_ = std::make_unique<DialServer>(io_.get_executor(),
+                                           UniqueFd(::fcntl(config_.dial_listen_fd, F_DUPFD_CLOEXEC, 3)), *sandboxes_);
     signals_.async_wait([this](boost::system::error_code error, int) {
       if (!error) asio::co_spawn(io_, stop(), asio::detached);
     });
@@ -119,7 +125,8 @@ class Runner {
     const auto& request = exchange.request();
     auto match = router_.match(request.method, request.path);
     if (match.route) co_return co_await match.route->handler(exchange, match.parameters);
-    Error error(match.bad_escape ? Errc::invalid_argument : Errc::not_found, "no such call: " + request.method + " " + request.path);
+    Error error(match.bad_escape ? Errc::invalid_argument : Errc::not_found,
+                "no such call: " + request.method + " " + request.path);
     (void)co_await exchange.respond(error_answer(error));
   }
 
@@ -165,7 +172,8 @@ class Runner {
 };
 
 void Runner::make_sandboxes() {
-  slots_ = std::make_unique<runtime::SlotPool>(*host_, *cleanup_, runtime::SlotPoolConfig{.wanted = config_.slots, .threads = kRefillThreads});
+  slots_ = std::make_unique<runtime::SlotPool>(
+      *host_, *cleanup_, runtime::SlotPoolConfig{.wanted = config_.slots, .threads = kRefillThreads});
   sandboxes_ = std::make_unique<Sandboxes>(Sandboxes::Parts{.executor = io_.get_executor(),
                                                             .host = *host_,
                                                             .cleanup = *cleanup_,

@@ -12,18 +12,18 @@ namespace sebring::runner {
 
 struct RunnerConfig {
   std::string version;
-  std::string instance;   // [a-z0-9-]{1,32}: names of cgroups, tables, directories
-  std::string data_dir;   // absolute; the caller holds its lock. Journal in data_dir/runner
-  std::string run_dir;    // the runner's own, passable for control: sockets of toolboxes. Best on a tmpfs
-  std::string pool_dir;   // may be shared by several instances
-  std::string images_dir;  // where PUT /v1/images finds its files
+  std::string instance;     // [a-z0-9-]{1,32}: names of cgroups, tables, directories
+  std::string data_dir;     // absolute; the caller holds its lock. Journal in data_dir/runner
+  std::string run_dir;      // the runner's own, passable for control: sockets of toolboxes. Best on a tmpfs
+  std::string pool_dir;     // may be shared by several instances
+  std::string images_dir;   // where PUT /v1/images finds its files
   std::string objects_dir;  // where archives are written and read
   std::string toolbox;
   std::string toolbox_git;  // empty: no git
   std::uint64_t pool_bytes = std::uint64_t{20} << 30;
   std::size_t slots = 16;
-  std::vector<std::string> dns;     // empty: the host's
-  std::string network;              // IPv4 /16 (or wider; its first /16 is used); empty: 100.64.0.0/16
+  std::vector<std::string> dns;  // empty: the host's
+  std::string network;           // IPv4 /16 (or wider; its first /16 is used); empty: 100.64.0.0/16
   gid_t control_gid = 0;
   // Listening sockets, borrowed.
   int api_listen_fd = -1;

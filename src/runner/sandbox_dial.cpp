@@ -39,7 +39,8 @@ asio::awaitable<int> finish_connect(asio::any_io_executor executor, int socket) 
   if (copy < 0) co_return errno;
   asio::posix::stream_descriptor descriptor(executor, copy);
   asio::steady_timer timer(executor, kConnectMax);
-  auto outcome = co_await (descriptor.async_wait(asio::posix::stream_descriptor::wait_write, kToken) || timer.async_wait(kToken));
+  auto outcome =
+      co_await (descriptor.async_wait(asio::posix::stream_descriptor::wait_write, kToken) || timer.async_wait(kToken));
   if (outcome.index() == 1) co_return ETIMEDOUT;
   int error = 0;
   socklen_t size = sizeof error;
@@ -58,7 +59,8 @@ asio::awaitable<Result<UniqueFd>> Sandboxes::dial(std::string id, std::uint16_t 
     // A copy: the container may end while a worker has it.
     runtime::Container target;
     target.pidfd.reset(::fcntl(sandbox->container->pidfd.get(), F_DUPFD_CLOEXEC, 3));
-    auto socket = co_await parts_.workers.run([&](runtime::Host::Wires&) { return runtime::socket_inside(target, family); });
+    auto socket =
+        co_await parts_.workers.run([&](runtime::Host::Wires&) { return runtime::socket_inside(target, family); });
     if (!socket && socket.error().os_errno() == EAFNOSUPPORT) continue;
     if (!socket) co_return fail(std::move(socket).error());
     int one = 1;

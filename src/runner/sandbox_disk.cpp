@@ -21,7 +21,8 @@ asio::awaitable<Result<bj::object>> Sandboxes::set_limits(std::string id, Limits
   if (change.memory_bytes) record.limits.memory_bytes = *change.memory_bytes;
   if (change.disk_bytes) record.limits.disk_bytes = *change.disk_bytes;
   auto applied = co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<void> {
-    if (change.disk_bytes) SB_CHECK(parts_.host.pool().set_limit(record.disk, record.limits.disk_bytes + record.disk_held_bytes));
+    if (change.disk_bytes)
+      SB_CHECK(parts_.host.pool().set_limit(record.disk, record.limits.disk_bytes + record.disk_held_bytes));
     if (sandbox->container) return runtime::apply_limits(parts_.host, record.index, record.limits);
     return {};
   });
@@ -38,7 +39,8 @@ asio::awaitable<Result<bj::object>> Sandboxes::set_network(std::string id, runti
   if (sandbox->container) {
     auto changed = co_await parts_.workers.run([&](runtime::Host::Wires& wires) -> Result<void> {
       if (!wires.netfilter) return {};  // no network at all: stricter than any policy
-      return parts_.host.firewall()->set_policy(*wires.netfilter, sandbox->record.index, sandbox->record.network, policy);
+      return parts_.host.firewall()->set_policy(*wires.netfilter, sandbox->record.index, sandbox->record.network,
+                                                policy);
     });
     SB_CO_CHECK(std::move(changed));
     sandbox->container->network = policy;

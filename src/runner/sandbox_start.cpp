@@ -107,10 +107,12 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   job.spec.write_files = !job.fresh && files != sandbox->record.files_written;
   job.record.files_written = files;
   for (auto until = Steady::now() + kUnmountPatience; sandbox->mounted > 0;) {
-    if (Steady::now() > until) co_return fail(Errc::unavailable, "the disk is still being unmounted after its last stop");
+    if (Steady::now() > until)
+      co_return fail(Errc::unavailable, "the disk is still being unmounted after its last stop");
     co_await sandbox->unmounted.wait(std::chrono::seconds(1));
   }
-  SB_CO_TRY(auto outcome, co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); }));
+  SB_CO_TRY(auto outcome,
+            co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); }));
   sandbox->record = std::move(outcome.record);
   sandbox->container.emplace(std::move(outcome.container));
   watch(sandbox);

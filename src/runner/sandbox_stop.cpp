@@ -68,7 +68,8 @@ asio::awaitable<Result<bj::object>> Sandboxes::stop(std::string id, StopOrder or
   SB_CO_TRY(auto locked, co_await lock(id));
   Handle sandbox = locked.sandbox;
   if (sandbox->container) {
-    if (!order.force && !sandbox->record.paused) co_await terminate_users(sandbox, std::chrono::milliseconds(order.grace_ms));
+    if (!order.force && !sandbox->record.paused)
+      co_await terminate_users(sandbox, std::chrono::milliseconds(order.grace_ms));
     SB_CO_CHECK(co_await kill(sandbox));
     sandbox->record.state = State::stopped;
     sandbox->record.cause.reset();
@@ -82,7 +83,8 @@ asio::awaitable<Result<bj::object>> Sandboxes::stop(std::string id, StopOrder or
 
 asio::awaitable<Result<void>> Sandboxes::remove(std::string id) {
   auto locked = co_await lock(id);
-  if (!locked) co_return locked.error().code() == Errc::not_found ? Result<void>{} : std::unexpected(std::move(locked).error());
+  if (!locked)
+    co_return locked.error().code() == Errc::not_found ? Result<void>{} : std::unexpected(std::move(locked).error());
   Handle sandbox = locked->sandbox;
   sandbox->record.state = State::deleting;
   // Synced while the processes die. A journal that cannot be written must not keep a sandbox alive: the disk's absence

@@ -101,7 +101,6 @@ class Sandboxes {
   void forget_later(const std::string& disk, runtime::Leftover& leftover);
 
   bool adopt(Record record);
-  void destroy_strays(const std::vector<std::string>& known_disks);
 
   Parts parts_;
   std::map<std::string, Handle, std::less<>> sandboxes_;

@@ -34,7 +34,8 @@ std::optional<std::uint64_t> read_bytes(json::ObjectReader& reader, const char* 
 
 bool is_hostname(std::string_view name) {
   if (name.empty() || name.size() > 64 || name.front() == '-' || name.front() == '.') return false;
-  return std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '.' || c == '_'; });
+  return std::all_of(name.begin(), name.end(),
+                     [](unsigned char c) { return std::isalnum(c) || c == '-' || c == '.' || c == '_'; });
 }
 
 bool is_address(const std::string& text) {
@@ -51,7 +52,8 @@ void read_hosts(json::ObjectReader& reader, std::vector<runtime::HostEntry>& hos
     json::ObjectReader fields(value.get_object());
     runtime::HostEntry entry{fields.required_text("address"), fields.required_text("name")};
     // What lands in a file that many programs parse: one address, one name, no line of its own making.
-    if (!is_address(entry.address) || !is_hostname(entry.name)) return reader.error("hosts must hold an address and a name each");
+    if (!is_address(entry.address) || !is_hostname(entry.name))
+      return reader.error("hosts must hold an address and a name each");
     hosts.push_back(std::move(entry));
   }
 }
@@ -111,7 +113,8 @@ Result<Spec> parse_spec(std::string_view body) {
   spec.limits.cpus = read_cpus(reader).value_or(1);
   spec.limits.memory_bytes = read_bytes(reader, "memoryBytes", kMemoryMin).value_or(spec.limits.memory_bytes);
   spec.limits.disk_bytes = read_bytes(reader, "diskBytes", kDiskMin).value_or(spec.limits.disk_bytes);
-  spec.limits.pids_max = static_cast<std::uint32_t>(reader.integer("pidsMax", kPidsMin, kPidsMax).value_or(spec.limits.pids_max));
+  spec.limits.pids_max =
+      static_cast<std::uint32_t>(reader.integer("pidsMax", kPidsMin, kPidsMax).value_or(spec.limits.pids_max));
   spec.hostname = reader.text("hostname").value_or("sandbox");
   if (!is_hostname(spec.hostname)) reader.error("hostname must be 1 to 64 letters, digits, dashes or dots");
   read_hosts(reader, spec.hosts);
@@ -135,7 +138,8 @@ Result<runtime::NetworkPolicy> parse_network(std::string_view body) {
 Result<LimitsChange> parse_limits(std::string_view body) {
   SB_TRY(auto object, json::parse_object(body));
   json::ObjectReader reader(object);
-  LimitsChange change{read_cpus(reader), read_bytes(reader, "memoryBytes", kMemoryMin), read_bytes(reader, "diskBytes", kDiskMin)};
+  LimitsChange change{read_cpus(reader), read_bytes(reader, "memoryBytes", kMemoryMin),
+                      read_bytes(reader, "diskBytes", kDiskMin)};
   SB_CHECK(reader.finish());
   return change;
 }
@@ -283,8 +287,8 @@ int status_of(Errc code) {
 net::Response answer(const bj::object& object) { return net::Response::json(200, json::serialize(object)); }
 
 net::Response error_answer(const Error& error) {
-  return net::Response::json(status_of(error.code()),
-                             json::serialize(bj::object{{"code", errc_name(error.code())}, {"message", error.message()}}));
+  return net::Response::json(status_of(error.code()), json::serialize(bj::object{{"code", errc_name(error.code())},
+                                                                                 {"message", error.message()}}));
 }
 
 }  // namespace sebring::runner

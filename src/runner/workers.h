@@ -1,5 +1,6 @@
 #pragma once
-// A few threads for what blocks: mounts, waiting for a toolbox, snapshots. Each may mount and has its own netlink sockets.
+// A few threads for what blocks: mounts, waiting for a toolbox, snapshots. Each may mount and has its own netlink
+// sockets.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/awaitable.hpp>

@@ -53,8 +53,8 @@ Result<std::unique_ptr<Cleanup>> Cleanup::start(Host& host) {
 Cleanup::Cleanup(Host& host, Host::Wires wires, os::Netlink link_events)
     : host_(host), wires_(std::move(wires)), link_events_(std::move(link_events)) {}
 
+// What is not finished is found by the next start.
 Cleanup::~Cleanup() {
-  wait_until_empty(5000);
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -171,7 +171,8 @@ bool Cleanup::processes_ended(Work& work) {
 }
 
 bool Cleanup::link_gone(Work& work) {
-  if (work.leftover.index == 0 || !wires_.route) return true;
+  // A leftover of an earlier life may lie in a chunk that has passed to another instance: its link is not ours.
+  if (work.leftover.index == 0 || !wires_.route || !host_.leases().owns(work.leftover.index)) return true;
   std::string link = link_of(work.leftover.index);
   if (os::link_index(link) == 0) return true;
   if (Steady::now() - work.since > kLinkPatience) (void)os::delete_link(*wires_.route, link);

@@ -15,12 +15,12 @@
 namespace sebring::runtime {
 
 struct Leftover {
-  Index index = 0;                   // 0: no slot, only a disk
-  UniqueFd pidfd;                    // invalid: no process
-  std::vector<UniqueFd> close;       // mounts, sockets: closing them may wait
-  std::string attached_view;         // to be unmounted
-  std::string upper;                 // disk to be destroyed; empty: kept
-  std::string snapshot;              // read-only copy to be destroyed
+  Index index = 0;              // 0: no slot, only a disk
+  UniqueFd pidfd;               // invalid: no process
+  std::vector<UniqueFd> close;  // mounts, sockets: closing them may wait
+  std::string attached_view;    // to be unmounted
+  std::string upper;            // disk to be destroyed; empty: kept
+  std::string snapshot;         // read-only copy to be destroyed
   // Called from the cleanup thread.
   std::function<void()> closed;  // its mounts are gone: the disk may be mounted again
   std::function<void()> done;    // nothing is left
@@ -29,7 +29,7 @@ struct Leftover {
 class Cleanup {
  public:
   static Result<std::unique_ptr<Cleanup>> start(Host& host);
-  ~Cleanup();  // finishes what can be finished within five seconds
+  ~Cleanup();  // does not wait: wait_until_empty() does
 
   // Kills the process if it still runs.
   void dispose(Leftover leftover);

@@ -74,7 +74,8 @@ Result<void> send_order(Host& host, const Slot& slot, const StartSpec& spec, int
   order.configuration_bytes = static_cast<std::uint32_t>(spec.configuration.size());
   std::string message(reinterpret_cast<char*>(&order), sizeof order);
   message += hosts + resolv + spec.configuration;
-  if (message.size() > slot::kMessageBytesMax) return fail(Errc::too_large, "the sandbox's configuration is longer than 256 KiB");
+  if (message.size() > slot::kMessageBytesMax)
+    return fail(Errc::too_large, "the sandbox's configuration is longer than 256 KiB");
   return os::send_message(slot.control.get(), message, fds);
 }
 
@@ -82,7 +83,8 @@ Result<UniqueFd> start(Host& host, Host::Wires& wires, Slot& slot, const StartSp
   SB_CHECK(apply_limits(host, slot.index, spec.limits));
   if (wires.netfilter && !spec.network.is_default())
     SB_CHECK(host.firewall()->set_policy(*wires.netfilter, slot.index, {}, spec.network));
-  SB_TRY(auto root, spec.upper.empty() ? root_on_fresh_disk(host, slot, spec) : root_on_existing_disk(host, slot, spec));
+  SB_TRY(auto root,
+         spec.upper.empty() ? root_on_fresh_disk(host, slot, spec) : root_on_existing_disk(host, slot, spec));
   if (auto sent = send_order(host, slot, spec, root.get()); !sent) {
     slot.root = std::move(root);
     return std::unexpected(std::move(sent).error());

@@ -95,18 +95,20 @@ constexpr char kArp[] = R"(
 add table arp TABLE
 add chain arp TABLE input { type filter hook input priority filter; policy accept; }
 flush chain arp TABLE input
-add rule arp TABLE input iifname "sb*" arp operation request arp daddr ip != GATEWAY drop
+add rule arp TABLE input iifname "sb*" arp saddr ip NETWORK/16 arp operation request arp daddr ip != GATEWAY drop
 )";
 
 }  // namespace
 
-std::string firewall_text(const std::string& table, std::uint32_t network, const std::vector<std::uint32_t>& dns, bool counted) {
+std::string firewall_text(const std::string& table, std::uint32_t network, const std::vector<std::uint32_t>& dns,
+                          bool counted) {
   std::string text = kText, elements;
   for (auto address : dns) elements += (elements.empty() ? "" : ", ") + os::address_text(address);
   replace_all(text, "COUNTER_SETS", counted ? kCounterSets : "");
   replace_all(text, "COUNTER_RULES", counted ? kCounterRules : "");
   // One that lies in the list already would overlap with it.
-  bool listed = network >> 24 == 10 || network >> 22 == (100u << 2 | 1) || network >> 20 == (172u << 4 | 1) || network >> 16 == (192u << 8 | 168);
+  bool listed = network >> 24 == 10 || network >> 22 == (100u << 2 | 1) || network >> 20 == (172u << 4 | 1) ||
+                network >> 16 == (192u << 8 | 168);
   replace_all(text, "NEVER", listed ? std::string(kNever) : kNever + (", " + os::address_text(network)) + "/16");
   replace_all(text, "DNS_ELEMENTS", elements.empty() ? "" : "add element inet TABLE dns { " + elements + " }");
   replace_all(text, "TABLE", table);
@@ -114,7 +116,7 @@ std::string firewall_text(const std::string& table, std::uint32_t network, const
 }
 
 Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, std::uint32_t network,
-                                                  const std::vector<std::uint32_t>& dns) {
+                                                 const std::vector<std::uint32_t>& dns) {
   std::string table = "sebring_" + instance;
   std::replace(table.begin(), table.end(), '-', '_');
   auto loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, network, dns, true));
@@ -122,6 +124,8 @@ Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, st
   if (!loaded) return std::unexpected(std::move(loaded).error().while_doing("load the firewall"));
   std::string arp = kArp;
   replace_all(arp, "TABLE", table);
+  // Other servers of this machine have links of that name too, in networks of their own.
+  replace_all(arp, "NETWORK", os::address_text(network));
   replace_all(arp, "GATEWAY", os::address_text(gateway_of(network)));
   (void)os::run_program({"nft", "-f", "-"}, arp);  // no arp tables in this kernel: the addresses below stay visible
   SB_CHECK(os::write_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", "1"));

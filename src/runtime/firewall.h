@@ -1,7 +1,7 @@
 #pragma once
-// What sandboxes may reach: one nftables table "inet sebring_<instance>" (dashes become underscores), its rules keyed on
-// the host side of each sandbox's link. Loaded whole in one transaction when the runner starts, so that a restart opens
-// no gap; then only elements and the chains of allow lists change.
+// What sandboxes may reach: one nftables table "inet sebring_<instance>" (dashes become underscores), its rules keyed
+// on the host side of each sandbox's link. Loaded whole in one transaction when the runner starts, so that a restart
+// opens no gap; then only elements and the chains of allow lists change.
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,7 +31,8 @@ class Firewall {
   Result<void> add(os::Netlink& netfilter, Index index) const;
   void remove(os::Netlink& netfilter, Index index) const;
   // Takes effect at once, for connections that exist too.
-  Result<void> set_policy(os::Netlink& netfilter, Index index, const NetworkPolicy& before, const NetworkPolicy& after) const;
+  Result<void> set_policy(os::Netlink& netfilter, Index index, const NetworkPolicy& before,
+                          const NetworkPolicy& after) const;
   // Indices that have elements in the table; from a restart before.
   std::vector<Index> members() const;
   // Deletes the table.
@@ -45,6 +46,7 @@ class Firewall {
 };
 
 // The text for nft. `counted`: with limits on new connections, which need kernel parts that some lack.
-std::string firewall_text(const std::string& table, std::uint32_t network, const std::vector<std::uint32_t>& dns, bool counted);
+std::string firewall_text(const std::string& table, std::uint32_t network, const std::vector<std::uint32_t>& dns,
+                          bool counted);
 
 }  // namespace sebring::runtime

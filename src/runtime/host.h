@@ -32,8 +32,8 @@ struct HostConfig {
   std::string toolbox_git;  // its git helper; empty: none
   bool network = true;
   std::uint32_t network_base = kUsualNetwork;
-  std::vector<std::string> dns;  // empty: the host's own, else public ones
-  gid_t control_gid = 0;         // owns the sockets
+  std::vector<std::string> dns;                               // empty: the host's own, else public ones
+  gid_t control_gid = 0;                                      // owns the sockets
   std::uint64_t default_disk_bytes = std::uint64_t{3} << 30;  // limit of an upper until it is taken
 };
 

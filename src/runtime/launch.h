@@ -7,10 +7,10 @@
 namespace sebring::runtime {
 
 struct Launch {
-  int executable;                  // sealed memory file, 100 or above
-  std::span<const int> groups;     // cgroup descriptors to write "0" into
-  int control;                     // becomes descriptor 3
-  int null;                        // /dev/null; becomes 0-2
+  int executable;               // sealed memory file, 100 or above
+  std::span<const int> groups;  // cgroup descriptors to write "0" into
+  int control;                  // becomes descriptor 3
+  int null;                     // /dev/null; becomes 0-2
   struct Limit {
     int resource;
     rlimit value;

@@ -1,7 +1,7 @@
 #pragma once
 // One index per live sandbox, unique on this machine, from which follow its user ids (65536 from 65536 * index), its
-// address in a /16 network (100.64.0.0 by default), its link sb<index> and the names of its cgroups. Several instances share
-// the machine: they lease chunks of 512 by files that only one can make.
+// address in a /16 network (100.64.0.0 by default), its link sb<index> and the names of its cgroups. Several instances
+// share the machine: they lease chunks of 512 by files that only one can make.
 #include <cstdint>
 #include <deque>
 #include <mutex>

@@ -23,10 +23,11 @@ std::string meminfo_text(std::uint64_t memory_bytes) {
   line("MemTotal:", total);
   line("MemFree:", free);
   line("MemAvailable:", free);
-  for (auto name : {"Buffers:", "Cached:", "SwapCached:", "Active:", "Inactive:", "Active(anon):", "Inactive(anon):",
-                    "Active(file):", "Inactive(file):", "Unevictable:", "Mlocked:", "SwapTotal:", "SwapFree:", "Dirty:",
-                    "Writeback:", "AnonPages:", "Mapped:", "Shmem:", "KReclaimable:", "Slab:", "SReclaimable:",
-                    "SUnreclaim:", "KernelStack:", "PageTables:"})
+  for (auto name :
+       {"Buffers:",        "Cached:",       "SwapCached:",     "Active:",      "Inactive:",    "Active(anon):",
+        "Inactive(anon):", "Active(file):", "Inactive(file):", "Unevictable:", "Mlocked:",     "SwapTotal:",
+        "SwapFree:",       "Dirty:",        "Writeback:",      "AnonPages:",   "Mapped:",      "Shmem:",
+        "KReclaimable:",   "Slab:",         "SReclaimable:",   "SUnreclaim:",  "KernelStack:", "PageTables:"})
     line(name, 0);
   line("CommitLimit:", total);
   line("Committed_AS:", total - free);
@@ -70,7 +71,8 @@ Result<OwnFiles> OwnFiles::open(const std::string& directory) {
 Result<UniqueFd> OwnFiles::prepare(Index index) {
   std::string name = name_of(index);
   SB_CHECK(os::make_dir_at(directory_.get(), name, 0755));
-  for (auto file : {"/meminfo", "/cpuinfo", "/cpus"}) SB_CHECK(os::put_file_at(directory_.get(), name + file, "", 0644));
+  for (auto file : {"/meminfo", "/cpuinfo", "/cpus"})
+    SB_CHECK(os::put_file_at(directory_.get(), name + file, "", 0644));
   return os::clone_mount(AT_FDCWD, path_ + "/" + name);
 }
 

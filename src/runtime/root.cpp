@@ -48,8 +48,8 @@ Result<void> prepare_mounting_thread() {
   return {};
 }
 
-Result<PoolView> make_pool_view(int pool_root, int user_namespace, const os::Abilities& abilities, const std::string& place,
-                                Index index) {
+Result<PoolView> make_pool_view(int pool_root, int user_namespace, const os::Abilities& abilities,
+                                const std::string& place, Index index) {
   PoolView view;
   SB_TRY(view.mount, os::clone_mount(pool_root, ""));
   SB_CHECK(os::id_map_mount(view.mount.get(), user_namespace));

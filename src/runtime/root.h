@@ -15,8 +15,8 @@ struct PoolView {
   UniqueFd mount;
   std::string attached_at;  // not empty on kernels that build overlays from attached mounts only
 };
-Result<PoolView> make_pool_view(int pool_root, int user_namespace, const os::Abilities& abilities, const std::string& place,
-                                Index index);
+Result<PoolView> make_pool_view(int pool_root, int user_namespace, const os::Abilities& abilities,
+                                const std::string& place, Index index);
 
 struct RootSpec {
   std::vector<std::string> layers;  // paths below the view, bottom first; at least one

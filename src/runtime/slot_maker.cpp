@@ -68,20 +68,15 @@ Result<Slot> SlotMaker::make_slot(std::string upper, const std::vector<std::stri
   Slot slot;
   SB_TRY(slot.index, host_.leases().take());
   slot.upper = std::move(upper);
-  auto built = build(slot, slot.upper, layers);
+  auto built = build(slot, layers);
   if (built) return slot;
   cleanup_.dispose(leftover_of(std::move(slot), true));
   return std::unexpected(std::move(built).error().while_doing("prepare a slot"));
 }
 
-Result<void> SlotMaker::build(Slot& slot, std::string& upper, const std::vector<std::string>& layers) {
+Result<void> SlotMaker::build(Slot& slot, const std::vector<std::string>& layers) {
   std::string name = name_of(slot.index);
   SB_CHECK(host_.cgroups().create(name));
-  if (upper.empty()) {
-    std::string fresh = Host::new_upper_name();
-    SB_CHECK(host_.pool().create_upper(fresh, host_.config().default_disk_bytes));
-    upper = fresh;
-  }
   SB_CHECK(listen(slot));
   // Rules before the link.
   if (wires_.netfilter) SB_CHECK(host_.firewall()->add(*wires_.netfilter, slot.index));
@@ -91,7 +86,7 @@ Result<void> SlotMaker::build(Slot& slot, std::string& upper, const std::vector<
   SB_TRY(slot.user_cgroup, host_.cgroups().users_join_descriptor(name));
   SB_TRY(slot.memory_directory, host_.cgroups().memory_directory(name));
   if (layers.empty()) return {};
-  SB_TRY(slot.root, make_root(slot.view, {layers, host_.pool().upper_path(upper)}, host_.abilities(), slot.index));
+  SB_TRY(slot.root, make_root(slot.view, {layers, host_.pool().upper_path(slot.upper)}, host_.abilities(), slot.index));
   slot.layers = layers;
   return {};
 }
@@ -102,7 +97,8 @@ Result<void> SlotMaker::listen(Slot& slot) {
   std::string path = host_.socket_path(slot.index);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) return fail(Errc::invalid_argument, "path too long for a socket: " + path);
+  if (path.size() >= sizeof address.sun_path)
+    return fail(Errc::invalid_argument, "path too long for a socket: " + path);
   path.copy(address.sun_path, path.size());
   ::unlink(path.c_str());
   if (::bind(slot.listening.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
@@ -149,7 +145,8 @@ Result<void> SlotMaker::start_toolbox(Slot& slot) {
   while (::waitpid(helper, &status, 0) < 0 && errno == EINTR) {
   }
   if (!started && WIFEXITED(status) && WEXITSTATUS(status) >= 97)
-    return fail(Errc::internal, "start the toolbox: step " + std::to_string(WEXITSTATUS(status)) + " failed before it was executed");
+    return fail(Errc::internal,
+                "start the toolbox: step " + std::to_string(WEXITSTATUS(status)) + " failed before it was executed");
   if (!started) return started;
   return host_.cgroups().move_to_toolboxes(slot.pid);
 }
@@ -177,7 +174,8 @@ Result<void> SlotMaker::prepare_inside(Slot& slot) {
   SB_CHECK(os::send_message(slot.control.get(), {reinterpret_cast<char*>(&order), sizeof order}, fds));
   // While it works: the view of the pool with its ids.
   SB_TRY(auto users, os::open_at(AT_FDCWD, "/proc/" + std::to_string(slot.pid) + "/ns/user", O_RDONLY));
-  SB_TRY(slot.view, make_pool_view(host_.pool().root(), users.get(), host_.abilities(), host_.templates().views_place(), slot.index));
+  SB_TRY(slot.view, make_pool_view(host_.pool().root(), users.get(), host_.abilities(), host_.templates().views_place(),
+                                   slot.index));
   return read_report(slot.control.get(), kAnswerMilliseconds);
 }
 
@@ -196,7 +194,8 @@ Leftover leftover_of(Slot slot, bool destroy_upper) {
   leftover.index = slot.index;
   leftover.pidfd = std::move(slot.pidfd);
   leftover.attached_view = std::move(slot.view.attached_at);
-  for (auto* fd : {&slot.control, &slot.root, &slot.view.mount, &slot.listening, &slot.user_cgroup, &slot.memory_directory})
+  for (auto* fd :
+       {&slot.control, &slot.root, &slot.view.mount, &slot.listening, &slot.user_cgroup, &slot.memory_directory})
     if (*fd) leftover.close.push_back(std::move(*fd));
   if (destroy_upper) leftover.upper = std::move(slot.upper);
   return leftover;

@@ -36,13 +36,14 @@ class SlotMaker {
  public:
   // Prepares the calling thread; use the object on this thread only.
   static Result<SlotMaker> make(Host& host, Cleanup& cleanup);
-  // `upper`: an unused one, or "" to make one. `layers`: paths below the view, to make the root too; may be empty.
+  // `upper`: an unused one, taken over. `layers`: paths below the view, to make the root too; may be empty.
   // On failure everything that was made goes to the cleanup.
   Result<Slot> make_slot(std::string upper, const std::vector<std::string>& layers);
 
  private:
-  SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires) : host_(host), cleanup_(cleanup), wires_(std::move(wires)) {}
-  Result<void> build(Slot& slot, std::string& upper, const std::vector<std::string>& layers);
+  SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires)
+      : host_(host), cleanup_(cleanup), wires_(std::move(wires)) {}
+  Result<void> build(Slot& slot, const std::vector<std::string>& layers);
   Result<void> listen(Slot& slot);
   Result<void> start_toolbox(Slot& slot);
   Result<void> map_ids(pid_t helper, Index index);

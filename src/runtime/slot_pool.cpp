@@ -13,10 +13,16 @@ constexpr std::size_t kPlainShare = 4;
 
 }  // namespace
 
-SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config) : host_(host), cleanup_(cleanup), config_(config) {}
+SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config)
+    : host_(host),
+      cleanup_(cleanup),
+      config_(config),
+      uppers_(host, cleanup, std::max<std::size_t>(8, config.wanted / 2)) {}
 
 void SlotPool::start() {
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i) threads_.emplace_back([this] { refill(); });
+  uppers_.start();
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i)
+    threads_.emplace_back([this] { refill(); });
 }
 
 SlotPool::~SlotPool() {
@@ -28,15 +34,11 @@ SlotPool::~SlotPool() {
   more_.notify_all();
   for (auto& thread : threads_) thread.join();
   for (auto& slot : slots_) cleanup_.dispose(leftover_of(std::move(slot), true));
-  for (auto& upper : spare_uppers_) {
-    Leftover leftover;
-    leftover.upper = std::move(upper);
-    cleanup_.dispose(std::move(leftover));
-  }
 }
 
 bool SlotPool::wants_plain_slot() const {
-  auto plain = static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.root; }));
+  auto plain = static_cast<std::size_t>(
+      std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.root; }));
   return plain * kPlainShare < slots_.size() + 1;
 }
 
@@ -49,15 +51,14 @@ void SlotPool::refill() {
       less_.wait(lock);
       continue;
     }
-    std::string upper;
-    if (!spare_uppers_.empty()) {
-      upper = std::move(spare_uppers_.back());
-      spare_uppers_.pop_back();
-    }
     std::vector<std::string> layers = wants_plain_slot() ? std::vector<std::string>{} : usual_layers_;
     ++making_;
     lock.unlock();
-    auto slot = maker ? maker->make_slot(std::move(upper), layers) : Result<Slot>(std::unexpected(maker.error()));
+    auto slot = [&]() -> Result<Slot> {
+      if (!maker) return std::unexpected(maker.error());
+      SB_TRY(auto upper, uppers_.take());
+      return maker->make_slot(std::move(upper), layers);
+    }();
     lock.lock();
     --making_;
     if (slot) {
@@ -76,7 +77,8 @@ void SlotPool::refill() {
 std::deque<Slot>::iterator SlotPool::pick(const std::vector<std::string>& layers, bool own_disk) {
   auto plain = std::find_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return !slot.root; });
   if (own_disk) return plain != slots_.end() ? plain : slots_.begin();
-  auto fitting = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) { return slot.root && slot.layers == layers; });
+  auto fitting =
+      std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) { return slot.root && slot.layers == layers; });
   if (fitting != slots_.end()) return fitting;
   return plain != slots_.end() ? plain : slots_.begin();
 }
@@ -102,11 +104,6 @@ Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_dis
   return slot;
 }
 
-void SlotPool::give_back_upper(std::string upper) {
-  std::lock_guard lock(mutex_);
-  spare_uppers_.push_back(std::move(upper));
-}
-
 void SlotPool::forget_layers(const std::string& layer) {
   std::lock_guard lock(mutex_);
   if (std::find(usual_layers_.begin(), usual_layers_.end(), layer) != usual_layers_.end()) usual_layers_.clear();
@@ -121,13 +118,6 @@ void SlotPool::forget_layers(const std::string& layer) {
 std::size_t SlotPool::ready() const {
   std::lock_guard lock(mutex_);
   return slots_.size();
-}
-
-std::vector<std::string> SlotPool::uppers() const {
-  std::lock_guard lock(mutex_);
-  std::vector<std::string> names = spare_uppers_;
-  for (const auto& slot : slots_) names.push_back(slot.upper);
-  return names;
 }
 
 }  // namespace sebring::runtime

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/slot_maker.h"
+#include "runtime/upper_stock.h"
 
 namespace sebring::runtime {
 
@@ -20,21 +21,19 @@ struct SlotPoolConfig {
 class SlotPool {
  public:
   SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config);
-  ~SlotPool();  // ends all waiting slots
+  ~SlotPool();   // ends all waiting slots
   void start();  // begins to make slots
 
   // A slot for a new disk over `layers` (one made ahead for them, when there is one), or with `own_disk` one for a disk
   // that exists already. Waits at most `milliseconds`; then the reason why none could be made, or Errc::unavailable.
   Result<Slot> take(const std::vector<std::string>& layers, bool own_disk, int milliseconds);
   // A fresh upper that was not needed after all.
-  void give_back_upper(std::string upper);
+  void give_back_upper(std::string upper) { uppers_.give_back(std::move(upper)); }
   // Waiting slots whose root was made from one of these layers are ended: the layer is going away.
   void forget_layers(const std::string& layer);
 
   std::size_t ready() const;
   std::size_t wanted() const { return config_.wanted; }
-  // Uppers in the pool's hands: slots' and spare ones. For telling leftovers from these.
-  std::vector<std::string> uppers() const;
 
  private:
   void refill();
@@ -44,11 +43,11 @@ class SlotPool {
   Host& host_;
   Cleanup& cleanup_;
   SlotPoolConfig config_;
+  UpperStock uppers_;
   mutable std::mutex mutex_;
   std::condition_variable more_;
   std::condition_variable less_;
   std::deque<Slot> slots_;
-  std::vector<std::string> spare_uppers_;
   std::vector<std::string> usual_layers_;  // of the last new disk
   std::size_t making_ = 0;
   std::size_t waiting_ = 0;

@@ -57,7 +57,8 @@ Result<Templates> Templates::make(const std::string& place) {
   SB_TRY(auto area, new_tmpfs("1m"));
   SB_CHECK(os::attach_mount(area.get(), AT_FDCWD, place));
   SB_TRY(templates.area_, os::open_dir(place));
-  for (auto name : {"dev", "skeleton", "root", "pool", "views"}) SB_CHECK(os::make_dir_at(templates.area_.get(), name, 0755));
+  for (auto name : {"dev", "skeleton", "root", "pool", "views"})
+    SB_CHECK(os::make_dir_at(templates.area_.get(), name, 0755));
 
   SB_TRY(auto dev, new_tmpfs("64k"));
   SB_CHECK(fill_dev(dev.get()));

@@ -18,7 +18,9 @@ class Templates {
   Result<UniqueFd> copy_skeleton() const;
 
   // Directories below `place` for others to mount on.
-  std::string root_place() const { return place_ + "/root"; }    // where a slot attaches its skeleton (in its own namespace)
+  std::string root_place() const {
+    return place_ + "/root";
+  }  // where a slot attaches its skeleton (in its own namespace)
   std::string pool_place() const { return place_ + "/pool"; }
   std::string views_place() const { return place_ + "/views"; }  // id-mapped views, on kernels that want them attached
 

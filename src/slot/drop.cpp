@@ -16,9 +16,9 @@
 namespace sebring::slot {
 namespace {
 
-constexpr int kKeptCapabilities[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_FOWNER,  CAP_FSETID,     CAP_KILL,
-                                     CAP_MKNOD,  CAP_NET_BIND_SERVICE, CAP_SETFCAP, CAP_SETGID, CAP_SETUID,
-                                     CAP_SETPCAP, CAP_SYS_CHROOT,   CAP_AUDIT_WRITE};
+constexpr int kKeptCapabilities[] = {CAP_CHOWN,   CAP_DAC_OVERRIDE,     CAP_FOWNER,     CAP_FSETID, CAP_KILL,
+                                     CAP_MKNOD,   CAP_NET_BIND_SERVICE, CAP_SETFCAP,    CAP_SETGID, CAP_SETUID,
+                                     CAP_SETPCAP, CAP_SYS_CHROOT,       CAP_AUDIT_WRITE};
 
 // NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET, NEWTIME.
 constexpr std::uint32_t kNamespaceFlags = 0x7E020080;
@@ -27,9 +27,13 @@ using Code = std::vector<sock_filter>;
 
 sock_filter load(std::size_t offset) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)); }
 // The kernel reads these arguments as 32 bits, so the lower half decides.
-sock_filter load_argument(int number) { return load(offsetof(seccomp_data, args) + sizeof(std::uint64_t) * static_cast<unsigned>(number)); }
+sock_filter load_argument(int number) {
+  return load(offsetof(seccomp_data, args) + sizeof(std::uint64_t) * static_cast<unsigned>(number));
+}
 sock_filter allow() { return BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW); }
-sock_filter refuse(int error) { return BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error)); }
+sock_filter refuse(int error) {
+  return BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error));
+}
 
 // "If the loaded value is one of `values`, `verdict`", falling through otherwise.
 void one_of(Code& code, std::initializer_list<std::uint32_t> values, sock_filter verdict) {

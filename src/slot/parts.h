@@ -10,8 +10,10 @@
 
 namespace sebring::slot {
 
-// Network, and /proc, /sys, /dev with their masks, complete, in a skeleton that becomes our root. Gives the devpts root.
-Result<UniqueFd> prepare(const Prepare& order, const UniqueFd& dev, const UniqueFd& skeleton, const UniqueFd& own_files);
+// Network, and /proc, /sys, /dev with their masks, complete, in a skeleton that becomes our root. Gives the devpts
+// root.
+Result<UniqueFd> prepare(const Prepare& order, const UniqueFd& dev, const UniqueFd& skeleton,
+                         const UniqueFd& own_files);
 
 struct EnterTexts {
   std::string_view hosts;

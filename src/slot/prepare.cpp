@@ -24,9 +24,9 @@ constexpr int kLinkIndex = 2;  // given to the link by the runner
 constexpr unsigned long kQuiet = MS_NOSUID | MS_NODEV | MS_NOEXEC;
 
 // Of the kernel's files, those that tell about or change more than this sandbox.
-constexpr const char* kNullFiles[] = {"proc/kcore",       "proc/keys",        "proc/timer_list",   "proc/interrupts",
-                                      "proc/sched_debug", "proc/kallsyms",    "proc/latency_stats", "proc/timer_stats",
-                                      "proc/kpagecount",  "proc/kpageflags",  "proc/kpagecgroup",  "proc/kmsg",
+constexpr const char* kNullFiles[] = {"proc/kcore",       "proc/keys",       "proc/timer_list",    "proc/interrupts",
+                                      "proc/sched_debug", "proc/kallsyms",   "proc/latency_stats", "proc/timer_stats",
+                                      "proc/kpagecount",  "proc/kpageflags", "proc/kpagecgroup",   "proc/kmsg",
                                       "proc/vmallocinfo", "proc/slabinfo"};
 constexpr const char* kEmptyDirectories[] = {"proc/acpi",
                                              "proc/scsi",
@@ -61,7 +61,8 @@ Result<void> set_up_network(const Prepare& order) {
 }
 
 Result<void> mount_at(const char* type, const char* target, unsigned long flags, const char* options) {
-  if (::mount(type, target, type, flags, options) < 0) return fail_errno(errno, std::string("mount ") + type + " on " + target);
+  if (::mount(type, target, type, flags, options) < 0)
+    return fail_errno(errno, std::string("mount ") + type + " on " + target);
   return {};
 }
 
@@ -98,7 +99,8 @@ Result<void> cover_kernel_files() {
   for (auto path : kEmptyDirectories) SB_CHECK(cover("empty", path, 0));
   for (auto path : kReadOnly) SB_CHECK(cover(path, path, MOUNT_ATTR_RDONLY));
   for (auto& file : kOwn)
-    SB_CHECK(cover(file.source, file.target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+    SB_CHECK(
+        cover(file.source, file.target, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
   return {};
 }
 
@@ -112,7 +114,8 @@ Result<void> become_root() {
 
 }  // namespace
 
-Result<UniqueFd> prepare(const Prepare& order, const UniqueFd& dev, const UniqueFd& skeleton, const UniqueFd& own_files) {
+Result<UniqueFd> prepare(const Prepare& order, const UniqueFd& dev, const UniqueFd& skeleton,
+                         const UniqueFd& own_files) {
   SB_CHECK(set_up_network(order));
   SB_CHECK(os::make_mounts_private());
   SB_CHECK(os::attach_mount(skeleton.get(), AT_FDCWD, order.place));

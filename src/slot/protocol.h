@@ -28,7 +28,13 @@ struct Prepare {
   char place[128];  // an empty directory of the host, where the skeleton is attached until it becomes the root
 };
 
-enum EnterFd : std::uint32_t { kRoot = 1, kListening = 2, kUserCgroup = 4, kMemoryDirectory = 8, kGitHelper = 16 };  // sent in this order
+enum EnterFd : std::uint32_t {
+  kRoot = 1,
+  kListening = 2,
+  kUserCgroup = 4,
+  kMemoryDirectory = 8,
+  kGitHelper = 16
+};  // sent in this order
 enum EnterFile : std::uint32_t { kWriteHosts = 1, kWriteResolv = 2, kWriteHostname = 4 };
 struct Enter {
   char hostname[65];

@@ -13,7 +13,7 @@ namespace sebring::slot {
 inline constexpr int kControlFd = 3;
 
 struct Entered {
-  UniqueFd listening;      // Unix stream socket, bound and listening; the host connects to it
+  UniqueFd listening;  // Unix stream socket, bound and listening; the host connects to it
   // A command's process writes "0" into it, before it executes, to join the users' memory cgroup: version 1 `tasks`,
   // version 2 `cgroup.procs` (clone3 and so CLONE_INTO_CGROUP is refused to everything in a sandbox). Opened by the
   // host's root, whose rights count. Invalid: commands stay where they are.

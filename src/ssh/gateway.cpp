@@ -84,7 +84,7 @@ class GatewayImpl final : public Gateway {
         bind_(std::move(bind)),
         public_key_(std::move(public_key)),
         wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  ~GatewayImpl() override { stop(); }
+  ~GatewayImpl() override;
 
   Result<std::uint16_t> listen(const std::string& address, std::uint16_t port) override;
   Result<void> listen_fd(UniqueFd listening) override {
@@ -92,7 +92,7 @@ class GatewayImpl final : public Gateway {
     acceptor_ = std::thread([this] { accept_all(); });
     return {};
   }
-  void stop() override;
+  asio::awaitable<void> stop(std::chrono::milliseconds grace) override;
   const std::string& public_key() const override { return public_key_; }
   std::size_t sessions() const override {
     const std::lock_guard lock(mutex_);
@@ -108,6 +108,7 @@ class GatewayImpl final : public Gateway {
   void accept_all();
   void begin(UniqueFd connection, std::string address);
   void collect();
+  void end_all();
 
   GatewayOptions options_;
   LoopCalls calls_;
@@ -207,23 +208,30 @@ void GatewayImpl::collect() {
   for (Running& one : ended) one.thread.join();
 }
 
-void GatewayImpl::stop() {
+void GatewayImpl::end_all() {
+  calls_.close();
   const std::uint64_t one = 1;
   (void)!::write(wake_.get(), &one, sizeof one);
   if (acceptor_.joinable()) acceptor_.join();
   listening_.reset();
-  {
-    const std::lock_guard lock(mutex_);
-    for (Running& running : running_) {
-      if (running.session) running.session->stop();
-    }
+  const std::lock_guard lock(mutex_);
+  for (Running& running : running_) {
+    if (running.session) running.session->stop();
   }
-  for (;;) {
-    std::list<Running> left;
-    {
-      const std::lock_guard lock(mutex_);
-      if (running_.empty()) return;
-    }
+}
+
+asio::awaitable<void> GatewayImpl::stop(std::chrono::milliseconds grace) {
+  end_all();
+  const auto until = Steady::now() + grace;
+  while (sessions() > 0 && Steady::now() < until) {
+    co_await net::sleep_for(std::chrono::milliseconds(10));
+    collect();
+  }
+}
+
+GatewayImpl::~GatewayImpl() {
+  end_all();
+  while (sessions() > 0) {
     collect();
     ::usleep(5'000);
   }

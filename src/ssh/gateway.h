@@ -23,9 +23,9 @@ class Gateway {
   virtual Result<std::uint16_t> listen(const std::string& address, std::uint16_t port) = 0;
   // Takes over a listening TCP socket. Once, instead of listen().
   virtual Result<void> listen_fd(UniqueFd listening) = 0;
-  // Ends all sessions and waits for their threads. Before the event loop stops, and from another thread than its own;
-  // the destructor does it too.
-  virtual void stop() = 0;
+  // Accepts no more, ends all sessions. On the event loop, which goes on meanwhile; the destructor waits for what is
+  // left of the threads.
+  virtual boost::asio::awaitable<void> stop(std::chrono::milliseconds grace) = 0;
   // "ssh-ed25519 AAAA..." of this server, for GET /config and known_hosts.
   virtual const std::string& public_key() const = 0;
   virtual std::size_t sessions() const = 0;

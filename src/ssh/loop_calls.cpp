@@ -12,25 +12,9 @@ namespace {
 
 // The control plane answers from memory or its database; the runner dials within 10 s.
 constexpr std::chrono::seconds kAnswerTime{15};
+// How often it is looked whether the server is stopping; an answer wakes at once.
+constexpr std::chrono::milliseconds kLook{50};
 
-template <class T>
-Result<T> wait_for(asio::any_io_executor executor, asio::awaitable<Result<T>> work) {
-  auto promise = std::make_shared<std::promise<Result<T>>>();
-  auto answer = promise->get_future();
-  asio::co_spawn(executor, std::move(work), [promise](std::exception_ptr thrown, Result<T> result) {
-    if (thrown) {
-      promise->set_value(fail(Errc::internal, "the control plane failed"));
-    } else {
-      promise->set_value(std::move(result));
-    }
-  });
-  if (answer.wait_for(kAnswerTime) != std::future_status::ready) {
-    return fail(Errc::timed_out, "the control plane does not answer");
-  }
-  return answer.get();
-}
-
-// Result<T> must be default-constructible for co_spawn's handler; it is with an error in it.
 asio::awaitable<Result<int>> dial_descriptor(proxy::Dialer& dialer, std::string sandbox_id, std::uint16_t port) {
   SB_CO_TRY(auto stream, co_await dialer.dial(std::move(sandbox_id), port));
   SB_CO_TRY(net::Socket socket, stream->release_socket());
@@ -59,22 +43,42 @@ asio::awaitable<Result<std::shared_ptr<Held>>> make_hold(proxy::Shared& shared, 
 
 }  // namespace
 
+template <class T>
+Result<T> LoopCalls::wait_for(asio::awaitable<Result<T>> work) {
+  if (closed_) return fail(Errc::unavailable, "the server is stopping");
+  auto promise = std::make_shared<std::promise<Result<T>>>();
+  auto answer = promise->get_future();
+  asio::co_spawn(executor_, std::move(work), [promise](std::exception_ptr thrown, Result<T> result) {
+    if (thrown) {
+      promise->set_value(fail(Errc::internal, "the control plane failed"));
+    } else {
+      promise->set_value(std::move(result));
+    }
+  });
+  const auto until = Steady::now() + kAnswerTime;
+  while (answer.wait_for(kLook) != std::future_status::ready) {
+    if (closed_) return fail(Errc::unavailable, "the server is stopping");
+    if (Steady::now() > until) return fail(Errc::timed_out, "the control plane does not answer");
+  }
+  return answer.get();
+}
+
 Result<proxy::TokenUse> LoopCalls::authorize(std::string token) {
-  return wait_for(executor_, shared_.access.authorize_ssh(std::move(token)));
+  return wait_for(shared_.access.authorize_ssh(std::move(token)));
 }
 
 Result<proxy::Sandbox> LoopCalls::find(std::string sandbox_id) {
-  return wait_for(executor_, shared_.access.find(std::move(sandbox_id)));
+  return wait_for(shared_.access.find(std::move(sandbox_id)));
 }
 
 Result<UniqueFd> LoopCalls::dial(std::string sandbox_id, std::uint16_t port) {
-  SB_TRY(const int fd, wait_for(executor_, dial_descriptor(dialer_, std::move(sandbox_id), port)));
+  SB_TRY(const int fd, wait_for(dial_descriptor(dialer_, std::move(sandbox_id), port)));
   return UniqueFd(fd);
 }
 
 SessionHold LoopCalls::hold(std::string sandbox_id, proxy::Grant grant, int wake) {
   const int copy = ::fcntl(wake, F_DUPFD_CLOEXEC, 0);
-  auto held = wait_for(executor_, make_hold(shared_, std::move(sandbox_id), std::move(grant), copy));
+  auto held = wait_for(make_hold(shared_, std::move(sandbox_id), std::move(grant), copy));
   if (!held) return {};
   // Its parts belong to the loop and are let go there.
   auto* raw = new std::shared_ptr<Held>(std::move(*held));

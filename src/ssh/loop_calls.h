@@ -1,5 +1,6 @@
 #pragma once
 // From a connection's own thread to the event loop and back: whatever the control plane or the runner is asked.
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -30,13 +31,20 @@ class LoopCalls {
   Result<proxy::Sandbox> find(std::string sandbox_id);
   // A blocking socket connected to the sandbox's loopback.
   Result<UniqueFd> dial(std::string sandbox_id, std::uint16_t port);
+  // From any thread: whoever waits stops waiting, and nothing is asked any more.
+  void close() { closed_ = true; }
+
   // Writes to `wake` (an eventfd, duplicated here) when the token or the sandbox ends.
   SessionHold hold(std::string sandbox_id, proxy::Grant grant, int wake);
 
  private:
+  template <class T>
+  Result<T> wait_for(asio::awaitable<Result<T>> work);
+
   asio::any_io_executor executor_;
   proxy::Shared& shared_;
   proxy::Dialer& dialer_;
+  std::atomic<bool> closed_{false};
 };
 
 }  // namespace sebring::ssh

@@ -27,12 +27,13 @@ asio::awaitable<Result<std::optional<AccessToken>>> AccessTokenStore::find(Acces
 asio::awaitable<Result<void>> AccessTokenStore::insert(AccessToken token, bool alone) {
   co_return co_await writer_->write([t = std::move(token), alone](db::Connection& connection) -> Result<void> {
     if (alone) {
-      SB_CHECK(connection.run("DELETE FROM access_tokens WHERE kind=? AND sandbox_id=?", to_text(t.kind), t.sandbox_id));
+      SB_CHECK(
+          connection.run("DELETE FROM access_tokens WHERE kind=? AND sandbox_id=?", to_text(t.kind), t.sandbox_id));
     }
-    SB_CHECK(connection.run("INSERT INTO access_tokens (hash, kind, id, sandbox_id, port, created_at, expires_at) "
-                            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                            t.hash, to_text(t.kind), t.id, t.sandbox_id, static_cast<int>(t.port), t.created_at,
-                            t.expires_at));
+    SB_CHECK(connection.run(
+        "INSERT INTO access_tokens (hash, kind, id, sandbox_id, port, created_at, expires_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        t.hash, to_text(t.kind), t.id, t.sandbox_id, static_cast<int>(t.port), t.created_at, t.expires_at));
     return {};
   });
 }

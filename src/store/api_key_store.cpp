@@ -68,10 +68,11 @@ asio::awaitable<Result<std::optional<model::ApiKey>>> ApiKeyStore::find_by_hash(
 
 asio::awaitable<Result<void>> ApiKeyStore::insert(model::ApiKey key) {
   co_return co_await writer_->write([k = std::move(key)](db::Connection& connection) -> Result<void> {
-    SB_CHECK(connection.run("INSERT INTO api_keys (organization_id, user_id, name, hash, prefix, suffix, permissions, "
-                            "created_at, last_used_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                            k.organization_id, k.user_id, k.name, k.hash, k.prefix, k.suffix,
-                            permissions_text(k.permissions), k.created_at, k.last_used_at, k.expires_at));
+    SB_CHECK(
+        connection.run("INSERT INTO api_keys (organization_id, user_id, name, hash, prefix, suffix, permissions, "
+                       "created_at, last_used_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       k.organization_id, k.user_id, k.name, k.hash, k.prefix, k.suffix,
+                       permissions_text(k.permissions), k.created_at, k.last_used_at, k.expires_at));
     return {};
   });
 }

@@ -47,16 +47,15 @@ asio::awaitable<Result<void>> OrganizationStore::insert(model::User user, model:
       [user = std::move(user), o = std::move(organization)](db::Connection& connection) -> Result<void> {
         SB_CHECK(connection.run("INSERT INTO users (id, name, email, created_at) VALUES (?, ?, ?, ?)", user.id,
                                 user.name, user.email, user.created_at));
-        SB_CHECK(connection.run("INSERT INTO organizations (id, name, created_by, personal, default_region_id, "
-                                "created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                                o.id, o.name, o.created_by, o.personal, o.default_region_id, o.created_at,
-                                o.updated_at));
+        SB_CHECK(
+            connection.run("INSERT INTO organizations (id, name, created_by, personal, default_region_id, "
+                           "created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                           o.id, o.name, o.created_by, o.personal, o.default_region_id, o.created_at, o.updated_at));
         return {};
       });
 }
 
-asio::awaitable<Result<void>> OrganizationStore::set_default_region(std::string id, std::string region_id,
-                                                                    WallMs now) {
+asio::awaitable<Result<void>> OrganizationStore::set_default_region(std::string id, std::string region_id, WallMs now) {
   co_return co_await writer_->write(
       [id = std::move(id), region_id = std::move(region_id), now](db::Connection& connection) -> Result<void> {
         SB_CHECK(connection.run("UPDATE organizations SET default_region_id=?, updated_at=? WHERE id=?", region_id, now,

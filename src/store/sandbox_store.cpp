@@ -27,8 +27,8 @@ Result<void> write_labels(db::Connection& connection, const model::Sandbox& sand
 }
 
 Result<void> insert_row(db::Connection& connection, const model::Sandbox& sandbox) {
-  static const std::string sql = "INSERT INTO sandboxes (" SANDBOX_COLUMNS ") VALUES (" +
-                                 placeholders(kSandboxFixed + kSandboxMutable) + ")";
+  static const std::string sql =
+      "INSERT INTO sandboxes (" SANDBOX_COLUMNS ") VALUES (" + placeholders(kSandboxFixed + kSandboxMutable) + ")";
   {
     SB_TRY(auto query, connection.query(sql));
     bind_fixed(query, sandbox);
@@ -133,9 +133,10 @@ db::Pending SandboxStore::touch_later(std::vector<Activity> activities) {
   return writer_->submit(
       [activities = std::move(activities)](db::Connection& connection) -> Result<void> {
         for (const Activity& activity : activities) {
-          SB_CHECK(connection.run("UPDATE sandboxes SET last_activity_at=max(last_activity_at, ?), "
-                                  "active=max(active, ?) WHERE id=?",
-                                  activity.at, activity.service, activity.id));
+          SB_CHECK(
+              connection.run("UPDATE sandboxes SET last_activity_at=max(last_activity_at, ?), "
+                             "active=max(active, ?) WHERE id=?",
+                             activity.at, activity.service, activity.id));
         }
         return {};
       },

@@ -3,7 +3,8 @@
 namespace sebring::store {
 namespace {
 
-// Times ending in _at are wall clock, shown to people; `created`, `since`, `active` are on the service clock and decide.
+// Times ending in _at are wall clock, shown to people; `created`, `since`, `active` are on the service clock and
+// decide.
 constexpr const char* kFirst = R"sql(
 CREATE TABLE settings (
   key TEXT PRIMARY KEY,

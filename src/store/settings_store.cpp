@@ -12,9 +12,10 @@ asio::awaitable<Result<std::optional<std::string>>> SettingsStore::find(std::str
 db::Pending SettingsStore::set_later(std::string key, std::string value) {
   return writer_->submit(
       [key = std::move(key), value = std::move(value)](db::Connection& connection) -> Result<void> {
-        SB_CHECK(connection.run("INSERT INTO settings (key, value) VALUES (?, ?) "
-                                "ON CONFLICT (key) DO UPDATE SET value=excluded.value",
-                                key, value));
+        SB_CHECK(
+            connection.run("INSERT INTO settings (key, value) VALUES (?, ?) "
+                           "ON CONFLICT (key) DO UPDATE SET value=excluded.value",
+                           key, value));
         return {};
       },
       db::Urgency::lazy);

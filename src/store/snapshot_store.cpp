@@ -7,8 +7,8 @@
 namespace sebring::store {
 namespace {
 
-#define SNAPSHOT_COLUMNS                                                                                         \
-  "id, organization_id, name, image_name, state, hidden, size_bytes, user, image, cpu, gpu, memory, disk, "      \
+#define SNAPSHOT_COLUMNS                                                                                    \
+  "id, organization_id, name, image_name, state, hidden, size_bytes, user, image, cpu, gpu, memory, disk, " \
   "sandbox_class, region_id, source_sandbox_id, error_reason, created_at, updated_at, last_used_at"
 
 constexpr const char* kSelect = "SELECT " SNAPSHOT_COLUMNS " FROM snapshots ";
@@ -92,10 +92,10 @@ asio::awaitable<Result<std::optional<model::Snapshot>>> SnapshotStore::find(std:
     SB_CO_TRY(bool row, query.step());
     if (row) co_return read(query);
   }
-  SB_CO_TRY(auto query, reader_->query(std::string(kSelect) +
-                                           "WHERE name=? AND (organization_id=? OR organization_id='') "
-                                           "ORDER BY organization_id DESC LIMIT 1",
-                                       id_or_name, organization_id));
+  SB_CO_TRY(auto query,
+            reader_->query(std::string(kSelect) + "WHERE name=? AND (organization_id=? OR organization_id='') "
+                                                  "ORDER BY organization_id DESC LIMIT 1",
+                           id_or_name, organization_id));
   SB_CO_TRY(bool row, query.step());
   if (!row) co_return std::nullopt;
   co_return read(query);
@@ -105,8 +105,8 @@ asio::awaitable<Result<SnapshotPage>> SnapshotStore::list(SnapshotQuery q) {
   SnapshotPage page;
   const std::string like = like_part(q.name_part);
   {
-    SB_CO_TRY(auto count, reader_->query(std::string("SELECT count(*) FROM snapshots ") + kListWhere,
-                                         q.organization_id, like, q.source_sandbox_id, q.source_sandbox_id));
+    SB_CO_TRY(auto count, reader_->query(std::string("SELECT count(*) FROM snapshots ") + kListWhere, q.organization_id,
+                                         like, q.source_sandbox_id, q.source_sandbox_id));
     SB_CO_CHECK(count.step());
     page.total = count.integer(0);
   }
@@ -129,9 +129,8 @@ asio::awaitable<Result<std::int64_t>> SnapshotStore::count(std::string organizat
 }
 
 asio::awaitable<Result<void>> SnapshotStore::insert(model::Snapshot snapshot) {
-  co_return co_await writer_->write([s = std::move(snapshot)](db::Connection& connection) {
-    return write_row(connection, kInsert, s);
-  });
+  co_return co_await writer_->write(
+      [s = std::move(snapshot)](db::Connection& connection) { return write_row(connection, kInsert, s); });
 }
 
 asio::awaitable<Result<void>> SnapshotStore::put(model::Snapshot snapshot) {

@@ -19,9 +19,8 @@ Result<std::unique_ptr<Store>> Store::open(const std::string& path, asio::any_io
   SB_TRY(auto writing, db::Connection::open(path, db::Connection::Mode::write));
   SB_CHECK(db::migrate(writing, schema_steps()));
   SB_TRY(auto reading, db::Connection::open(path, db::Connection::Mode::read));
-  return std::unique_ptr<Store>(
-      new Store(std::make_unique<db::Connection>(std::move(reading)),
-                std::make_unique<db::Writer>(std::move(writing), std::move(executor))));
+  return std::unique_ptr<Store>(new Store(std::make_unique<db::Connection>(std::move(reading)),
+                                          std::make_unique<db::Writer>(std::move(writing), std::move(executor))));
 }
 
 }  // namespace sebring::store

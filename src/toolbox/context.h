@@ -55,6 +55,6 @@ void add_interpreter_routes(net::Router&, Context&);
 void add_lsp_routes(net::Router&, Context&);
 void add_git_routes(net::Router&, Context&);
 void add_channel_routes(net::Router&, Context&);  // process/channel, port/listen, port/accept: for the SSH gateway
-void add_proxy_routes(net::Router&, Context&);  // /proxy/{port}/...
+void add_proxy_routes(net::Router&, Context&);    // /proxy/{port}/...
 
 }  // namespace sebring::toolbox

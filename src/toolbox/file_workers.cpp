@@ -33,7 +33,9 @@ FileWorker::FileWorker(asio::io_context& io, UniqueFd socket, files::SharedSlots
                        std::shared_ptr<Process> process)
     : socket_(std::make_shared<asio::posix::stream_descriptor>(io, socket.release())),
       buffer_(std::make_unique_for_overwrite<char[]>(files::kMessageBytesMax)),
-      slots_(std::move(slots)), process_(std::move(process)), watchdog_(io) {}
+      slots_(std::move(slots)),
+      process_(std::move(process)),
+      watchdog_(io) {}
 
 // It ends by itself when its socket is closed, but a busy one would only see that at its next message.
 FileWorker::~FileWorker() = default;

@@ -32,6 +32,8 @@ constexpr std::chrono::seconds kStallTime = 300s;
 // The largest repositories over the slowest lines take less; local work on them far less.
 constexpr std::chrono::seconds kNetworkTime = 4h;
 constexpr std::chrono::seconds kLocalTime = 30min;
+// From asking the helper to end to killing it: what a large checkout may still take.
+constexpr std::chrono::seconds kGraceTime = 10s;
 constexpr std::chrono::seconds kDiscardTime = 120s;
 // Answers up to this size go out with a Content-Length, longer ones in pieces.
 constexpr std::size_t kWholeBodyMax = 256 * 1024;
@@ -160,11 +162,25 @@ asio::awaitable<void> discard(Context& context, toolbox_git::TargetEvent target)
   co_await (*helper)->process->wait();
 }
 
-asio::awaitable<ExitStatus> end_helper(std::shared_ptr<Helper> helper) {
+asio::awaitable<void> read_to_end(std::shared_ptr<Helper> helper) {
+  while (!helper->at_end) {
+    co_await read_more(*helper);
+    helper->buffer.clear();
+  }
+}
+
+asio::awaitable<void> grace(asio::io_context& io) {
+  asio::steady_timer timer(io, kGraceTime);
+  co_await timer.async_wait(kToken);
+}
+
+// Asks first: a helper that ends by itself removes its locks and its half-made clone.
+asio::awaitable<void> end_helper(std::shared_ptr<Helper> helper) {
+  helper->process->signal_group(SIGTERM);
+  co_await (read_to_end(helper) || grace(helper->context.io));
   co_await helper->process->kill_tree();
   const auto status = co_await helper->process->wait();
-  if (helper->target) co_await discard(helper->context, *helper->target);
-  co_return status;
+  if (helper->target && status.code != 0) co_await discard(helper->context, *helper->target);
 }
 
 asio::awaitable<void> end_in_background(std::shared_ptr<Helper> helper) { co_await end_helper(std::move(helper)); }

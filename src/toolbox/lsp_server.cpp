@@ -21,7 +21,7 @@ namespace bj = boost::json;
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 // The first answers of a large project take their time; longer is a server that hangs.
 constexpr std::chrono::seconds kAnswerTime{60};
-constexpr std::chrono::seconds kStopTime{2};
+constexpr std::chrono::seconds kStopTime{1};  // then it is killed; it has nothing to lose
 constexpr std::size_t kLastWordsMax = 4 * 1024;
 
 void adopt(asio::posix::stream_descriptor& descriptor, UniqueFd& fd) {

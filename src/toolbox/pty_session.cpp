@@ -66,7 +66,7 @@ std::string PtySession::info() const {
 asio::awaitable<Result<void>> PtySession::start() {
   auto self = shared_from_this();
   while (started_ == Start::starting) co_await start_event_.changed(start_event_.version());
-  if (ended()) co_return fail(Errc::gone, "PTY session has ended");
+  if (ended()) co_return fail(Errc::gone, "PTY session has ended", "SESSION_ENDED");
   if (started_ == Start::done) co_return Result<void>{};
   started_ = Start::starting;
   auto result = co_await start_shell();
@@ -110,7 +110,7 @@ asio::awaitable<Result<void>> PtySession::start_shell() {
 }
 
 Result<void> PtySession::resize(PtySize size) {
-  if (ended()) return fail(Errc::gone, "PTY session has ended");
+  if (ended()) return fail(Errc::gone, "PTY session has ended", "SESSION_ENDED");
   settings_.size = size;
   if (controller_.is_open()) return resize_pty(controller_.native_handle(), size);
   return {};
@@ -310,7 +310,7 @@ asio::awaitable<Result<void>> PtySession::write_input(std::string bytes) {
   }
   writing_input_ = false;
   input_event_.notify();
-  if (!rest.empty()) co_return fail(Errc::gone, "PTY session has ended");
+  if (!rest.empty()) co_return fail(Errc::gone, "PTY session has ended", "SESSION_ENDED");
   co_return Result<void>{};
 }
 

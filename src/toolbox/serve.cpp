@@ -61,7 +61,7 @@ std::string make_log_dir(const Configuration& configuration, const Identity& use
 
 bool can_enter(const std::string& directory, const Identity& user) {
   const AsUser as_user(user);
-  struct stat status {};
+  struct stat status{};
   return ::stat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) &&
          ::faccessat(AT_FDCWD, directory.c_str(), X_OK, AT_EACCESS) == 0;
 }
@@ -125,9 +125,9 @@ net::asio::awaitable<void> dispatch(const net::Router& router, net::Exchange& ex
   } else if (match.bad_escape) {
     co_await answer_error(exchange, Error(Errc::invalid_argument, "bad escape in the path"));
   } else if (match.path_known) {
-    co_await exchange.respond(net::Response::json(
-        405, error_body({405, "METHOD_NOT_ALLOWED", "method not allowed: " + request.method}, request.method,
-                        request.path)));
+    co_await exchange.respond(
+        net::Response::json(405, error_body({405, "METHOD_NOT_ALLOWED", "method not allowed: " + request.method},
+                                            request.method, request.path)));
   } else {
     co_await answer_error(exchange, Error(Errc::not_found, "no such endpoint: " + request.path));
   }

@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -135,7 +136,10 @@ std::string_view spawn_step_name(SpawnStep step) {
   return "start";
 }
 
-Launch::Launch(StartSpec spec, int cgroup_file, int null_device) : spec_(std::move(spec)), cgroup_file_(cgroup_file) {
+Launch::Launch(StartSpec spec, int cgroup_file, int null_device)
+    : spec_(std::move(spec)),
+      cgroup_file_(cgroup_file),
+      change_identity_(::geteuid() == 0 || spec_.uid != ::geteuid()) {
   for (int i = 0; i < 3; ++i) stdio_[i] = spec_.stdio[i] >= 0 ? spec_.stdio[i] : null_device;
   paths_ = spec_.candidates.empty() && spec_.executable < 0 ? search_path(spec_) : spec_.candidates;
   for (const std::string& path : paths_) path_pointers_.push_back(path.c_str());
@@ -170,8 +174,9 @@ SB_CHILD void Launch::child() const {
     if (long r = raw_syscall(SYS_ioctl, stdio_[0], TIOCSCTTY, 0); r < 0) fail_child(status_, SpawnStep::terminal, r);
   }
   if (long r = set_stdio(stdio_); r < 0) fail_child(status_, SpawnStep::stdio, r);
-  if (long r = take_identity(spec_.uid, spec_.gid, spec_.groups.data(), spec_.groups.size()); r < 0) {
-    fail_child(status_, SpawnStep::identity, r);
+  if (change_identity_) {
+    const long r = take_identity(spec_.uid, spec_.gid, spec_.groups.data(), spec_.groups.size());
+    if (r < 0) fail_child(status_, SpawnStep::identity, r);
   }
   if (long r = raw_syscall(SYS_chdir, word(spec_.cwd.c_str())); r < 0) fail_child(status_, SpawnStep::cwd, r);
   unsigned long nothing_blocked = 0;

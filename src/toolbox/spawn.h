@@ -46,6 +46,7 @@ class Launch {
 
   StartSpec spec_;
   int cgroup_file_;
+  bool change_identity_;  // not root (in tests): commands run as who we are
   int stdio_[3];
   int status_ = -1;
   std::vector<std::string> paths_;

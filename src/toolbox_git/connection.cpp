@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "base/unique_fd.h"
+#include "toolbox_git/cancellation.h"
 
 namespace sebring::toolbox_git {
 namespace {
@@ -45,7 +46,7 @@ int wait_for(int fd, short events, int limit_ms, const Stream& stream) {
   int ready;
   do {
     ready = ::poll(&entry, 1, limit_ms);
-  } while (ready < 0 && errno == EINTR);
+  } while (ready < 0 && errno == EINTR && !is_cancelled());
   if (ready > 0) return 0;
   if (ready < 0) return net_error("wait for " + stream.host + ": " + errno_text(errno));
   net_error("no answer from " + stream.host + " for " + std::to_string(limit_ms / 1000) + " s");

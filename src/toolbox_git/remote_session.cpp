@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "toolbox_git/ca_bundle.h"
+#include "toolbox_git/cancellation.h"
 #include "toolbox_git/configuration.h"
 #include "toolbox_git/credential_files.h"
 #include "toolbox_git/git_error.h"
@@ -67,18 +68,18 @@ struct RemoteCallbacks {
     session(payload).output_.progress(
         received ? "resolve" : "receive", received ? stats->indexed_deltas : stats->received_objects,
         received ? stats->total_deltas : stats->total_objects, static_cast<std::int64_t>(stats->received_bytes));
-    return 0;
+    return is_cancelled() ? GIT_EUSER : 0;
   }
   static int push_transfer(unsigned current, unsigned total, std::size_t bytes, void* payload) {
     session(payload).output_.progress("send", current, total, static_cast<std::int64_t>(bytes));
-    return 0;
+    return is_cancelled() ? GIT_EUSER : 0;
   }
   static int sideband(const char* text, int length, void* payload) {
     auto& kept = session(payload).remote_text_;
     kept.append(text, static_cast<std::size_t>(length));
     if (kept.size() > kRemoteTextMax) kept.erase(0, kept.size() - kRemoteTextMax);
     session(payload).output_.progress("remote", 0, 0, 0);
-    return 0;
+    return is_cancelled() ? GIT_EUSER : 0;
   }
   static int pushed(const char* reference, const char* status, void* payload) {
     session(payload).push_results_[reference] = status ? status : "";
@@ -237,6 +238,7 @@ Error RemoteSession::failure(int rc, std::string_view doing) const {
   const auto unauthorized = [&](const std::string& why) {
     return Error(Errc::unauthorized, start + why).tagged(kAuthFailed);
   };
+  if (is_cancelled()) return Error(Errc::cancelled, start + "cancelled");
   if (!policy_.refusal().empty()) return transport(policy_.refusal());
   if (!certificate_problem_.empty()) return transport(certificate_problem_);
   if (auth_failure_ == AuthFailure::missing)
@@ -250,8 +252,9 @@ Error RemoteSession::failure(int rc, std::string_view doing) const {
   auto message = last.message;
   const auto said = trim(remote_text_);
   if (url_.scheme != Scheme::http && url_.scheme != Scheme::https) {
-    if (mentions(message, {"not found", "does not exist", "does not appear to be a git", "No such file",
-                           "failed to resolve path", "could not find repository", "unsupported URL protocol"}))
+    if (mentions(message,
+                 {"not found", "does not exist", "does not appear to be a git", "No such file",
+                  "failed to resolve path", "could not find repository", "unsupported URL protocol", "not exported"}))
       return not_found(hidden(message));
     if (url_.scheme == Scheme::ssh &&
         mentions(message, {"ermission denied", "authenticat", "Unable to extract public key"}))

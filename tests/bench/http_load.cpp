@@ -54,8 +54,8 @@ asio::awaitable<void> worker(const Plan& plan, Outcome& outcome) {
   while (outcome.started < plan.count) {
     ++outcome.started;
     if (!connection) {
-      auto stream = plan.host.starts_with('/') ? co_await connect_unix(plan.host)
-                                              : co_await connect_tcp(plan.host, plan.port);
+      auto stream =
+          plan.host.starts_with('/') ? co_await connect_unix(plan.host) : co_await connect_tcp(plan.host, plan.port);
       if (!stream) {
         ++outcome.failed;
         continue;

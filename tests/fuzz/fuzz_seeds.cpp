@@ -35,5 +35,6 @@ int main(int argc, char** argv) {
     write(base / "expand" / name, packed);
   }
   // One member of gzip: "hello\n".
-  write(base / "expand" / "gzip", std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xcd\xc9\xc9\xe7\x02\0\x20\x30\x3a\x36\x06\0\0\0", 26));
+  write(base / "expand" / "gzip",
+        std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03\xcb\x48\xcd\xc9\xc9\xe7\x02\0\x20\x30\x3a\x36\x06\0\0\0", 26));
 }

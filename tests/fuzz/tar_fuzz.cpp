@@ -1,6 +1,5 @@
-// Reads bytes as a tar, in two step sizes, which must agree; writes what was read and reads it back, which must agree too;
-// every name that is accepted must be a plain path below the root.
-// links: image
+// Reads bytes as a tar, in two step sizes, which must agree; writes what was read and reads it back, which must agree
+// too; every name that is accepted must be a plain path below the root. links: image
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -17,7 +16,8 @@ using namespace sebring::image::testing;
 
 namespace {
 
-constexpr TarLimits kLimits{.entries_max = 1000, .extended_bytes_max = 1 << 16, .file_bytes_max = 1 << 20, .extents_max = 1000};
+constexpr TarLimits kLimits{
+    .entries_max = 1000, .extended_bytes_max = 1 << 16, .file_bytes_max = 1 << 20, .extents_max = 1000};
 
 struct Outcome {
   bool good = false;
@@ -68,15 +68,16 @@ void check_name(const std::string& text) {
     if (!name || name->kind == LayerName::Kind::root) continue;
     std::string path = "/" + name->path() + "/";
     require(path.size() <= 4097 && path.find('\0') == std::string::npos);
-    require(path.find("/../") == std::string::npos && path.find("/./") == std::string::npos && path.find("//") == std::string::npos);
+    require(path.find("/../") == std::string::npos && path.find("/./") == std::string::npos &&
+            path.find("//") == std::string::npos);
     require(!name->name.empty() && name->name.find('/') == std::string::npos);
   }
 }
 
 bool same(const TarEntry& a, const TarEntry& b) {
-  return a.kind == b.kind && a.path == b.path && a.link == b.link && a.mode == b.mode && a.uid == b.uid && a.gid == b.gid &&
-         a.mtime == b.mtime && a.size == b.size && a.sparse == b.sparse && a.extents == b.extents && a.attributes == b.attributes &&
-         a.literal_name == b.literal_name;
+  return a.kind == b.kind && a.path == b.path && a.link == b.link && a.mode == b.mode && a.uid == b.uid &&
+         a.gid == b.gid && a.mtime == b.mtime && a.size == b.size && a.sparse == b.sparse && a.extents == b.extents &&
+         a.attributes == b.attributes && a.literal_name == b.literal_name;
 }
 
 void check_round_trip(const Outcome& outcome) {
@@ -105,7 +106,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_name(entry.path);
     if (!entry.link.empty()) check_name(entry.link);
     for (const auto& [name, value] : entry.attributes)
-      if (attribute_to_set(name, value, false)) require(!name.starts_with("trusted.") && !name.starts_with("user.overlay."));
+      if (attribute_to_set(name, value, false))
+        require(!name.starts_with("trusted.") && !name.starts_with("user.overlay."));
   }
   if (outcome.good) check_round_trip(outcome);
   return 0;

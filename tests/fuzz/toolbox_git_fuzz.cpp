@@ -1,3 +1,4 @@
+// links: toolbox_git toolbox_git_wire json base
 // What strangers send to the git operations: requests, URLs, lines of the helper, credential files, branch names of
 // servers are text; the first byte chooses the parser.
 #include <boost/json.hpp>

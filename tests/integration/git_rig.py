@@ -89,6 +89,8 @@ class GitHttpHandler(http.server.BaseHTTPRequestHandler):
     def handle_git(self):
         server = self.server.owner
         path, _, query = self.path.partition("?")
+        if path.startswith("http://"):  # we are its proxy
+            path = "/" + path.split("/", 3)[3]
         authorization = self.headers.get("Authorization")
         server.requests.append((self.command, path, authorization, self.headers.get("Host")))
         body = self.read_body()
@@ -153,6 +155,24 @@ class GitHttpHandler(http.server.BaseHTTPRequestHandler):
             backend.stdout.close()
             feeder.join()
         return None
+
+    def do_CONNECT(self):
+        self.server.owner.requests.append(("CONNECT", self.path, None, self.headers.get("Host")))
+        host, port = self.path.split(":")
+        with socket.create_connection((host, int(port)), 10) as upstream:
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            back = threading.Thread(target=self.pump, args=(upstream, self.connection))
+            back.start()
+            self.pump(self.connection, upstream)
+            back.join()
+        self.close_connection = True
+
+    @staticmethod
+    def pump(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
 
     @staticmethod
     def feed(backend, body):
@@ -272,11 +292,14 @@ class Answer:
 class Toolbox:
     """sebring-toolbox, stand-alone, with a home of its own."""
 
-    def __init__(self, directory, environment=None):
+    def __init__(self, directory, environment=None, user=None):
         self.directory = directory
         self.home, self.socket = directory / "home", str(directory / "socket")
         self.home.mkdir()
-        configuration = {"sandboxId": "git-test", "version": "test", "workDir": str(self.home),
+        if user:
+            directory.chmod(0o755)
+            shutil.chown(self.home, user)
+        configuration = {"sandboxId": "git-test", "version": "test", "workDir": str(self.home), "user": user or "",
                          "env": {"HOME": str(self.home), **(environment or {})}, "logDir": str(directory / "logs")}
         (directory / "configuration.json").write_text(json.dumps(configuration))
 

@@ -31,6 +31,11 @@ def snapshot_directory():
     return directory
 
 
+def clean_environment():
+    """Without the variables that steer tests: the server takes every SEBRING_* for a setting."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SEBRING_")}
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -94,20 +99,15 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = None
 
-    def start(self, timeout=180, boot_id=None):
-        """With `boot_id` the server sees that one, as after a reboot."""
+    def start(self, timeout=180):
         command = [SEBRING, "up", "--data-dir", str(self.data), "--listen", f"127.0.0.1:{self.port}",
                    "--images", str(snapshot_directory())]
         if self.pool:
             pathlib.Path(self.pool).mkdir(parents=True, exist_ok=True)
             command += ["--pool-dir", str(self.pool)]
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("SEBRING_")}
+        environment = clean_environment()
         for name, value in self.settings.items():
             environment["SEBRING_" + name.upper().replace("-", "_")] = str(value)
-        if boot_id:
-            (self.data / "boot_id").write_text(boot_id + "\n")
-            command = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"',
-                       str(self.data / "boot_id"), *command]
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment, start_new_session=True)
         log.close()
@@ -138,7 +138,7 @@ class Server:
 
     def cli(self, *arguments, check=True, input=None):
         return subprocess.run([SEBRING, arguments[0], *arguments[1:], "--data-dir", str(self.data)], check=check,
-                              capture_output=True, text=True, input=input)
+                              capture_output=True, text=True, input=input, env=clean_environment())
 
     def request(self, method, path, body=None, key=None, headers=None, timeout=60):
         """One API request; returns (status, parsed JSON or text, headers)."""

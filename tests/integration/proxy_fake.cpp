@@ -1,5 +1,5 @@
 // The proxy before a control plane of tables, driven by POST /fake with JSON. `proxy_fake [DIAL_SOCKET
-// [SSH_KEY_DIRECTORY]]`. Prints its port and that of SSH, runs until stdin ends.
+// [SSH_KEY_DIRECTORY [CERTIFICATE KEY]]]`. Prints its port, those of SSH and TLS, runs until stdin ends.
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
@@ -7,13 +7,14 @@
 #include <boost/json.hpp>
 #include <csignal>
 #include <cstdio>
-#include <thread>
 
 #include "net/server.h"
 #include "proxy/errors.h"
 #include "proxy/fake_access.h"
 #include "proxy/preview_proxy.h"
+#include "proxy/tls_front.h"
 #include "proxy/toolbox_proxy.h"
+#include "terminal/terminal.h"
 #ifdef SEBRING_HAS_SSH
 #include "ssh/gateway.h"
 #endif
@@ -22,6 +23,8 @@ namespace {
 using namespace sebring;
 using namespace sebring::proxy;
 namespace bj = boost::json;
+
+constexpr std::chrono::minutes kKeepShell{10};
 
 std::string text(const bj::object& o, std::string_view name) {
   const bj::value* value = o.if_contains(name);
@@ -79,14 +82,16 @@ class Rig {
       : shared_(io.get_executor(), access_, TrustedProxies::parse({"127.0.0.2", "10.0.0.0/8"}).value()),
         toolbox_(shared_),
         dialer_(make_dialer(std::move(dial_socket))),
-        preview_(shared_, toolbox_, *dialer_, nullptr,
+        terminal_(terminal::make_terminal(io.get_executor(), shared_,
+                                          {.platform_origin = "http://platform.test", .keep_shell = kKeepShell})),
+        preview_(shared_, toolbox_, *dialer_, terminal_.get(),
                  {.domain = "preview.test",
                   .secret = std::string(32, 's'),
                   .platform_url = "http://platform.test",
                   .login_url = "http://platform.test/dashboard",
                   .version = "test"}) {}
 
-  asio::awaitable<void> handle(net::Exchange& exchange) {
+  asio::awaitable<void> handle(net::Exchange& exchange, std::string scheme) {
     const std::string path = exchange.request().path;
     if (path == "/fake" && !preview_.wants(exchange.request())) {
       auto body = co_await exchange.read_all(1 << 20);
@@ -101,11 +106,11 @@ class Rig {
       answer["live"] = shared_.live.size();
       co_await exchange.respond(net::Response::json(200, bj::serialize(answer)));
     } else if (preview_.wants(exchange.request())) {
-      co_await preview_.handle(exchange, "http");
+      co_await preview_.handle(exchange, scheme);
     } else if (path == "/preview-login") {
       co_await preview_.handle_login(exchange);
     } else {
-      co_await toolbox_.handle(exchange, "http");
+      co_await toolbox_.handle(exchange, scheme);
     }
   }
 
@@ -117,6 +122,7 @@ class Rig {
   Shared shared_;
   ToolboxProxy toolbox_;
   std::unique_ptr<Dialer> dialer_;
+  std::unique_ptr<TerminalService> terminal_;
   PreviewProxy preview_;
 };
 
@@ -126,7 +132,7 @@ int main(int argc, char** argv) {
   asio::io_context io(1);
   Rig rig(io, argc > 1 ? argv[1] : "");
   auto server = net::make_server(
-      io.get_executor(), {}, [&](net::Exchange& exchange) { return rig.handle(exchange); },
+      io.get_executor(), {}, [&](net::Exchange& exchange) { return rig.handle(exchange, "http"); },
       [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
   auto port = server->listen_tcp("127.0.0.1", 0);
   if (!port) return std::fprintf(stderr, "%s\n", port.error().message().c_str()), 1;
@@ -142,20 +148,31 @@ int main(int argc, char** argv) {
     ssh_port = *listening;
   }
 #endif
+  unsigned tls_port = 0;
+  auto secure_server = net::make_server(
+      io.get_executor(), {}, [&](net::Exchange& exchange) { return rig.handle(exchange, "https"); },
+      [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
+  std::unique_ptr<TlsFront> front;
+  if (argc > 4) {
+    auto made = make_tls_front(io.get_executor(), {.certificate = argv[3], .key = argv[4]}, *secure_server,
+                               [](std::string text) { std::fprintf(stderr, "%s\n", text.c_str()); });
+    if (!made) return std::fprintf(stderr, "%s\n", made.error().message().c_str()), 1;
+    front = std::move(*made);
+    tls_port = front->listen_tcp("127.0.0.1", 0).value();
+  }
   std::signal(SIGPIPE, SIG_IGN);
-  std::printf("%u %u\n", *port, ssh_port);
+  std::printf("%u %u %u\n", *port, ssh_port, tls_port);
   std::fflush(stdout);
   asio::posix::stream_descriptor input(io, ::dup(0));
   char byte;
-  std::thread stopper;
   input.async_read_some(asio::buffer(&byte, 1), [&](auto, auto) {
-    stopper = std::thread([&] {
 #ifdef SEBRING_HAS_SSH
-      gateway.reset();
+    if (gateway) {
+      asio::co_spawn(io, gateway->stop(std::chrono::seconds(2)), [&](std::exception_ptr) { io.stop(); });
+      return;
+    }
 #endif
-      io.stop();
-    });
+    io.stop();
   });
   io.run();
-  stopper.join();
 }

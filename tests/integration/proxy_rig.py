@@ -87,7 +87,7 @@ class Proxy:
     def __init__(self, *args):
         self.directory = tempfile.TemporaryDirectory()
         self.process = Process("proxy_fake", *args)
-        self.port, self.ssh_port = (int(number) for number in self.process.first_line.split())
+        self.port, self.ssh_port, self.tls_port = (int(number) for number in self.process.first_line.split())
 
     def path(self, name):
         return os.path.join(self.directory.name, name)

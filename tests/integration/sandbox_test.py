@@ -110,7 +110,7 @@ class Isolation(SandboxTest):
         one, two = self.box(), self.box()
         address = self.run_in(two, "hostname -I || ip -o -4 address show eth0")[1]
         address = [word.split("/")[0] for word in address.split() if word.startswith("100.")][0]
-        self.run_in(two, "nohup python3 -m http.server 8000 >/dev/null 2>&1 & sleep 0.5")
+        self.run_in(two, "nohup python3 -m http.server 8000 >/dev/null 2>&1 & for i in $(seq 100); do curl -s -o /dev/null http://127.0.0.1:8000/ && break; sleep 0.1; done")
         self.assertEqual(self.run_in(two, "curl -s -m 3 -o /dev/null -w '%{http_code}' http://127.0.0.1:8000/")[1], "200")
         listening = socket.create_server(("0.0.0.0", 0))
         self.addCleanup(listening.close)

@@ -363,6 +363,47 @@ class EnvironmentCaTest(Case):
         self.ok(self.post("clone", url=f"{https.url}/r.git", path="a"))
 
 
+class ProxyTest(Case):
+    def environment(self):
+        return {"http_proxy": self.http.url, "https_proxy": self.http.url, "no_proxy": self.http.url[len("http://"):]}
+
+    def test_https_goes_through_a_tunnel(self):
+        https = self.stack.enter_context(GitHttp(self.served, make_certificate(self.root)))
+        self.ok(self.post("clone", url=f"{https.url}/private/r.git", path="a", insecure_skip_tls=True, username=USER,
+                          password=PASSWORD))
+        self.assertIn("CONNECT", [method for method, *_ in self.http.requests])
+
+    def test_proxy_of_the_environment(self):
+        self.ok(self.post("clone", url="http://git.invalid/r.git", path="a"))
+        self.assertIn("git.invalid", [host for *_, host in self.http.requests])
+        answer = self.post("clone", url="http://git.invalid/private/r.git", path="b", username=USER, password=PASSWORD)
+        self.ok(answer)
+        self.clone("direct")
+
+
+class GitProtocolTest(Case):
+    def test_git_daemon(self):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        daemon = subprocess.Popen(["git", "-c", "safe.directory=*", "daemon", "--listen=127.0.0.1", f"--port={port}",
+                                   f"--base-path={self.served}", "--export-all", "--reuseaddr"], stderr=subprocess.DEVNULL,
+                                  env={**os.environ, "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory",
+                                       "GIT_CONFIG_VALUE_0": "*"}, start_new_session=True)
+        try:
+            for _ in range(100):
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                    break
+                time.sleep(0.05)
+            self.ok(self.post("clone", url=f"git://127.0.0.1:{port}/r.git", path="r"))
+            self.fails(self.post("clone", url=f"git://127.0.0.1:{port}/nope.git", path="x"), 404, "GIT_REPO_NOT_FOUND")
+            self.commit_file("a", "1")
+            self.assertIn(self.post("push", path="r").code, ("GIT_REPO_NOT_FOUND", "GIT_TRANSPORT_FAILED", "GIT_REMOTE_REJECTED"))
+        finally:
+            os.killpg(daemon.pid, signal.SIGKILL)
+            daemon.wait()
+
+
 @unittest.skipUnless(os.path.exists("/usr/sbin/sshd"), "SKIP: no sshd on this machine")
 class SshTest(Case):
     def with_sshd(self, key_type="ed25519"):
@@ -1003,6 +1044,33 @@ class EndTest(Case):
         (self.home / ".gitconfig").unlink()
         self.status()
 
+    def test_client_goes_away_from_a_local_operation(self):
+        r = self.clone()
+        for i in range(3000):
+            (r / f"n{i}").write_text(str(i))
+        connection = self.toolbox.connect()
+        connection.request("POST", "/git/add", '{"path": "r", "files": ["."]}', {"Content-Type": "application/json"})
+        self.wait_until(lambda: (r / ".git/index.lock").exists() or self.toolbox.helpers())
+        connection.close()
+        self.wait_until(lambda: not self.toolbox.helpers(), 30)
+        self.assertFalse((r / ".git/index.lock").exists())
+        self.ok(self.post("add", path="r", files=["."]))
+
+    @unittest.skipUnless(os.geteuid() == 0, "SKIP: needs root")
+    def test_disk_full(self):
+        self.big_repository()
+        self.http.drip = 0
+        small = self.home / "small"
+        small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "sebring-git-test", small], check=True)
+        try:
+            self.fails(self.post("clone", url=f"{self.http.url}/big.git", path="small/r"), 500, "INTERNAL_SERVER_ERROR",
+                       "No space left")
+            self.assertEqual(list(small.iterdir()), [])
+            self.ok(self.post("clone", url=f"{self.http.url}/r.git", path="small/r"))
+        finally:
+            subprocess.run(["umount", small], check=True)
+
     def test_many_at_once(self):
         self.clone()
         results = []
@@ -1015,6 +1083,27 @@ class EndTest(Case):
         for thread in threads:
             thread.join()
         self.assertEqual(results, [200] * 12)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "SKIP: needs root")
+class UserTest(unittest.TestCase):
+    def test_everything_is_done_as_the_user(self):
+        with scratch() as root:
+            (root / "served").mkdir()
+            make_repository(root / "served/r.git")
+            with GitHttp(root / "served") as http, Toolbox(root, user="nobody") as toolbox:
+                answer = toolbox.post("/git/clone", url=f"{http.url}/r.git", path="r")
+                self.assertEqual(answer.status, 200, answer)
+                owners = {path.lstat().st_uid for path in (toolbox.home / "r").rglob("*")}
+                self.assertEqual(owners, {65534})
+                self.assertEqual(toolbox.get("/git/status?path=r").status, 200)
+                for fields in ({"path": "/root/x"}, {"path": "/etc/x"}):
+                    refused = toolbox.post("/git/clone", url=f"{http.url}/r.git", **fields)
+                    self.assertEqual((refused.status, refused.code), (403, "FORBIDDEN"), refused)
+                refused = toolbox.post("/git/config", key="a.b", value="c", scope="system")
+                self.assertEqual((refused.status, refused.code), (403, "FORBIDDEN"), refused)
+                refused = toolbox.post("/git/init", path="/usr/x")
+                self.assertEqual((refused.status, refused.code), (403, "FORBIDDEN"), refused)
 
 
 class HelperTest(unittest.TestCase):

@@ -182,6 +182,9 @@ class FakeServer(LspCase):
         self.post("did-open", uri="file://src/a.py")
         self.post("did-open", uri=f"file://{self._testMethodName}/src/a.py")
         self.post("did-open", uri="file://" + quote(self.project + "/src/a.py"))
+        deadline = time.monotonic() + 10  # the server writes its log behind our answers
+        while self.log().count(f"file://{quote(self.project)}/src/a.py") < 5 and time.monotonic() < deadline:
+            time.sleep(0.02)
         self.assertEqual(self.log().count(f"file://{quote(self.project)}/src/a.py"), 3 + 2)  # two closings between
 
     def test_stop_leaves_nothing(self):

@@ -160,7 +160,7 @@ class Life(PtyCase):
                     self.assertFalse(self.info().json["active"])
                     self.assertNotIn(self.id, [s["id"] for s in self.toolbox.get("/process/pty").json["sessions"]])
                     answer = self.toolbox.post(f"/process/pty/{self.id}/resize", {"cols": 80, "rows": 24})
-                    self.expect_error(answer, 410, "GONE")
+                    self.expect_error(answer, 410, "SESSION_ENDED")
                     late = Terminal(self.toolbox, f"/process/pty/{self.id}/connect")
                     self.assertEqual(late.first["status"], "error")
 

@@ -1,12 +1,12 @@
 #include "fixture.h"
 
-#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
@@ -15,21 +15,40 @@
 #include "os/link.h"
 #include "os/mount.h"
 #include "os/program.h"
+#include "runtime/strays.h"
 
 namespace sebring::test {
 namespace {
 
+// Without the fixture there is nothing to test. Not by doctest's means: the benchmark uses it too.
+[[noreturn]] void give_up(const std::string& why) {
+  std::fprintf(stderr, "test fixture: %s\n", why.c_str());
+  std::abort();
+}
+
 constexpr char kInstance[] = "root-test";
 constexpr char kLayer[] = "test-image";
 
+template <class T>
+T must(Result<T> result) {
+  if (!result) give_up(result.error().message());
+  return std::move(*result);
+}
+void must(Result<void> result) {
+  if (!result) give_up(result.error().message());
+}
+
+std::unique_ptr<Machine> machine;
+
+}  // namespace
+
 std::string beside_me(const std::string& name) {
   char path[4096] = {};
-  REQUIRE(::readlink("/proc/self/exe", path, sizeof path - 1) > 0);
+  if (::readlink("/proc/self/exe", path, sizeof path - 1) < 0) give_up("read /proc/self/exe");
   std::string self = path;
   return self.substr(0, self.rfind('/') + 1) + name;
 }
 
-// The host's own shell and tools with their libraries: no network, no package needed.
 void make_image(const std::string& layer) {
   std::string script = R"SH(set -e
 layer=$1
@@ -38,7 +57,7 @@ ln -sfn ../bin $layer/usr/bin
 chmod 1777 $layer/tmp
 chown 1000:1000 $layer/home/user
 copy() { mkdir -p "$layer$(dirname "$1")"; cp -L "$1" "$layer$1"; }
-for tool in sh cat ls id nproc stat dd mkdir rm ln sleep mount umount chmod chown mv cp kill head tail wc sync truncate df uname readlink touch true false hostname sort find env mknod grep sed seq setpriv unshare; do
+for tool in sh cat ls id nproc stat dd mkdir rm ln sleep mount umount chmod chown mv cp kill head tail wc sync truncate df uname readlink touch true false hostname sort find env mknod grep sed seq setpriv setsid unshare; do
   path=$(command -v $tool) || continue
   case $path in /*) ;; *) continue ;; esac
   cp -L "$path" $layer/bin/$tool
@@ -48,21 +67,8 @@ cp $2 $layer/bin/probe
 printf 'root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n' > $layer/etc/passwd
 )SH";
   auto made = os::run_program_checked({"sh", "-c", script, "sh", layer, beside_me("root_probe")});
-  REQUIRE_MESSAGE(made.has_value(), made.error().message());
+  if (!made) give_up(made.error().message());
 }
-
-template <class T>
-T must(Result<T> result) {
-  if (!result) FAIL(result.error().message());
-  return std::move(*result);
-}
-void must(Result<void> result) {
-  if (!result) FAIL(result.error().message());
-}
-
-std::unique_ptr<Machine> machine;
-
-}  // namespace
 
 Machine& Machine::get() {
   if (!machine) machine.reset(new Machine());
@@ -92,6 +98,8 @@ Machine::Machine() {
   make_image("/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(host_->pool().layers()) + "/" + kLayer);
   must(host_->pool().layers_grew());
   cleanup_ = must(runtime::Cleanup::start(*host_));
+  runtime::destroy_strays(*host_, *cleanup_, {});  // of a test that was killed
+  cleanup_->wait_until_empty(20'000);
   slots_ = std::make_unique<runtime::SlotPool>(*host_, *cleanup_, runtime::SlotPoolConfig{.wanted = 4, .threads = 1});
   slots_->start();
   wires_ = must(host_->open_wires());
@@ -138,7 +146,8 @@ Output run(const runtime::Container& container, const std::string& command, int 
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   container.socket.copy(address.sun_path, sizeof address.sun_path - 1);
-  if (::connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0) return {-1, "connect: " + errno_text(errno)};
+  if (::connect(connection.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) < 0)
+    return {-1, "connect: " + errno_text(errno)};
   (void)os::write_all(connection.get(), std::to_string(uid) + " " + command);
   ::shutdown(connection.get(), SHUT_WR);
   auto answer = os::read_all(connection.get(), 16 << 20);
@@ -151,7 +160,8 @@ Output run(const runtime::Container& container, const std::string& command, int 
 // Other instances on this machine have links of that kind too: ours are those of a chunk that we have leased.
 static bool ours(std::string_view number) {
   auto index = parse_integer(number.substr(0, number.find_first_not_of("0123456789")));
-  auto owner = index ? os::read_at(AT_FDCWD, "/run/sebring/leases/" + std::to_string(*index / runtime::kChunk)) : Result<std::string>("");
+  auto owner = index ? os::read_at(AT_FDCWD, "/run/sebring/leases/" + std::to_string(*index / runtime::kChunk))
+                     : Result<std::string>("");
   return owner && owner->find("root-test") != std::string::npos;
 }
 
@@ -165,7 +175,8 @@ std::vector<std::string> traces() {
   add_lines("mount", mounts ? *mounts : "", "sebring-root-test");
   auto links = os::run_program_checked({"ip", "-o", "link"});
   for (auto line : split(links ? std::string_view(*links) : std::string_view(), '\n'))
-    if (auto at = line.find(": sb"); at != std::string_view::npos && ours(line.substr(at + 4))) found.push_back("link: " + std::string(line));
+    if (auto at = line.find(": sb"); at != std::string_view::npos && ours(line.substr(at + 4)))
+      found.push_back("link: " + std::string(line));
   auto rules = os::run_program_checked({"nft", "list", "tables"});
   add_lines("rules", rules ? *rules : "", "sebring_root_test");
   auto groups = os::run_program_checked({"find", "/sys/fs/cgroup", "-type", "d", "-name", "*sebring-root-test*"});
@@ -173,7 +184,8 @@ std::vector<std::string> traces() {
   auto names = os::list_dir_at(AT_FDCWD, "/proc");
   for (const auto& name : names ? *names : std::vector<std::string>{})
     if (parse_integer(name))
-      if (auto groups_of = os::read_at(AT_FDCWD, "/proc/" + name + "/cgroup"); groups_of && groups_of->find("sebring-root-test") != std::string::npos)
+      if (auto groups_of = os::read_at(AT_FDCWD, "/proc/" + name + "/cgroup");
+          groups_of && groups_of->find("sebring-root-test") != std::string::npos)
         found.push_back("process: " + name);
   return found;
 }

@@ -46,6 +46,11 @@ class Machine {
 // Runs a shell command inside; uid -1: as the daemon itself (root inside, with its capabilities).
 Output run(const runtime::Container& container, const std::string& command, int uid = 1000);
 
+// Path of a program that lies beside this one.
+std::string beside_me(const std::string& name);
+// The host's own shell and tools with their libraries: no network, no package needed.
+void make_image(const std::string& layer);
+
 // Mounts, cgroups, links, processes that carry our name. Compared before and after.
 std::vector<std::string> traces();
 

@@ -65,15 +65,48 @@ TEST_CASE("S1, S2, S4: refused system calls") {
   for (int uid : kWho) {
     CAPTURE(uid);
     auto found = table(run(shared(), "probe calls", uid).text);
-    for (auto name : {"kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "iopl", "ioperm",
-                      "reboot", "swapon", "swapoff", "acct", "quotactl", "settimeofday", "clock_settime", "adjtimex",
-                      "clock_adjtime", "bpf", "perf_event_open", "userfaultfd", "io_uring_setup", "io_uring_enter",
-                      "io_uring_register", "add_key", "keyctl", "request_key", "open_by_handle_at", "fanotify_init",
-                      "move_pages", "migrate_pages", "process_madvise", "syslog", "vhangup", "mbind", "set_mempolicy",
-                      "clone3", "lookup_dcookie", "unknown", "x32", "int80"})
+    for (auto name : {"kexec_load",
+                      "kexec_file_load",
+                      "init_module",
+                      "finit_module",
+                      "delete_module",
+                      "iopl",
+                      "ioperm",
+                      "reboot",
+                      "swapon",
+                      "swapoff",
+                      "acct",
+                      "quotactl",
+                      "settimeofday",
+                      "clock_settime",
+                      "adjtimex",
+                      "clock_adjtime",
+                      "bpf",
+                      "perf_event_open",
+                      "userfaultfd",
+                      "io_uring_setup",
+                      "io_uring_enter",
+                      "io_uring_register",
+                      "add_key",
+                      "keyctl",
+                      "request_key",
+                      "open_by_handle_at",
+                      "fanotify_init",
+                      "move_pages",
+                      "migrate_pages",
+                      "process_madvise",
+                      "syslog",
+                      "vhangup",
+                      "mbind",
+                      "set_mempolicy",
+                      "clone3",
+                      "lookup_dcookie",
+                      "unknown",
+                      "x32",
+                      "int80"})
       check_rows(found, {{name, "ENOSYS"}});
-    for (auto name : {"mount", "umount2", "pivot_root", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick",
-                      "mount_setattr", "setns", "sethostname", "setdomainname"})
+    for (auto name : {"mount", "umount2", "pivot_root", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount",
+                      "fspick", "mount_setattr", "setns", "sethostname", "setdomainname"})
       check_rows(found, {{name, "EPERM"}});
   }
 }
@@ -86,9 +119,15 @@ TEST_CASE("S2: namespaces by unshare and clone; personality") {
       CHECK(found[std::string("unshare-") + name] == "EPERM");
       CHECK(found[std::string("clone-") + name] == "EPERM");
     }
-    check_rows(found, {{"unshare-NEWTIME", "EPERM"}, {"unshare-FILES", "ok"}, {"personality-0", "ok"}, {"personality-8", "ok"},
-                       {"personality-131072", "ok"}, {"personality-131080", "ok"}, {"personality-4294967295", "ok"},
-                       {"personality-4", "EPERM"}, {"personality-4194304", "EPERM"}});
+    check_rows(found, {{"unshare-NEWTIME", "EPERM"},
+                       {"unshare-FILES", "ok"},
+                       {"personality-0", "ok"},
+                       {"personality-8", "ok"},
+                       {"personality-131072", "ok"},
+                       {"personality-131080", "ok"},
+                       {"personality-4294967295", "ok"},
+                       {"personality-4", "EPERM"},
+                       {"personality-4194304", "EPERM"}});
   }
 }
 
@@ -118,8 +157,12 @@ TEST_CASE("S5: ioctls") {
   for (int uid : kWho) {
     CAPTURE(uid);
     auto found = table(run(shared(), "probe ioctls", uid).text);
-    check_rows(found, {{"pty", "ok"}, {"TIOCSTI", "EPERM"}, {"TIOCLINUX", "EPERM"}, {"TIOCSTI-high-bits", "EPERM"},
-                       {"btrfs-subvolume", "ENOTTY"}, {"btrfs-sync", "ENOTTY"}});
+    check_rows(found, {{"pty", "ok"},
+                       {"TIOCSTI", "EPERM"},
+                       {"TIOCLINUX", "EPERM"},
+                       {"TIOCSTI-high-bits", "EPERM"},
+                       {"btrfs-subvolume", "ENOTTY"},
+                       {"btrfs-sync", "ENOTTY"}});
     if (Machine::get().host().pool().kind() != image::PoolKind::directories) CHECK(found["clone-range"] == "ok");
     run(shared(), "rm -f /tmp/probe-a /tmp/probe-b", 0);
   }
@@ -151,7 +194,8 @@ TEST_CASE("F1, F3, F4: devices, masked and read-only kernel files") {
   }
   auto devices = run(shared(), "ls /dev").text;
   CHECK(devices == "fd\nfull\nmqueue\nnull\nptmx\npts\nrandom\nshm\nstderr\nstdin\nstdout\ntty\nurandom\nzero\n");
-  CHECK(run(shared(), "echo x > /dev/null && head -c 4 /dev/zero | wc -c && head -c 4 /dev/urandom | wc -c").text == "4\n4\n");
+  CHECK(run(shared(), "echo x > /dev/null && head -c 4 /dev/zero | wc -c && head -c 4 /dev/urandom | wc -c").text ==
+        "4\n4\n");
 }
 
 TEST_CASE("F5, F7: no cgroup file, no path of the host") {
@@ -189,7 +233,11 @@ TEST_CASE("inode numbers of image and disk never meet") {
 }
 
 TEST_CASE("what a program sees of its limits") {
-  auto text = run(shared(), "nproc; grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; cat /sys/devices/system/cpu/online; umask; hostname").text;
+  auto text = run(shared(),
+                  "nproc; grep MemTotal /proc/meminfo; grep -c ^processor /proc/cpuinfo; cat "
+                  "/sys/devices/system/cpu/online; umask; hostname")
+                  .text;
   CHECK(text == "1\nMemTotal:         262144 kB\n1\n0\n0022\nbox-one\n");
-  CHECK(run(shared(), "cat /proc/mounts").text.find("/dev/shm tmpfs rw,nosuid,nodev,relatime,size=131072k") != std::string::npos);
+  CHECK(run(shared(), "cat /proc/mounts").text.find("/dev/shm tmpfs rw,nosuid,nodev,relatime,size=131072k") !=
+        std::string::npos);
 }

@@ -16,9 +16,13 @@ TEST_CASE("a full disk: EDQUOT inside, neighbours write on, it stops, starts, is
   auto full = machine.start(machine.spec()), neighbour = machine.start(machine.spec());
   auto filled = run(full, "dd if=/dev/urandom of=/home/fill bs=1M count=200; sync", 0);
   CHECK_MESSAGE(filled.text.find("quota") != std::string::npos, filled.text);
-  CHECK(run(full, "i=0; while echo x > /home/small$i; do i=$((i+1)); [ $i -lt 100000 ] || break; done 2>/dev/null; mkdir /home/no || true", 0).text.find("quota") !=
-        std::string::npos);
-  CHECK(run(neighbour, "dd if=/dev/urandom of=/home/fine bs=1M count=20 2>/dev/null && sync && echo fine", 0).text == "fine\n");
+  CHECK(run(full,
+            "i=0; while echo x > /home/small$i; do i=$((i+1)); [ $i -lt 100000 ] || break; done 2>/dev/null; mkdir "
+            "/home/no || true",
+            0)
+            .text.find("quota") != std::string::npos);
+  CHECK(run(neighbour, "dd if=/dev/urandom of=/home/fine bs=1M count=20 2>/dev/null && sync && echo fine", 0).text ==
+        "fine\n");
   auto spec = machine.spec();
   spec.upper = full.upper;
   spec.write_files = true;
@@ -26,7 +30,8 @@ TEST_CASE("a full disk: EDQUOT inside, neighbours write on, it stops, starts, is
   machine.cleanup().wait_until_empty(10'000);
   full = machine.start(spec);
   machine.slots().give_back_upper(std::move(full.unused_upper));
-  CHECK(run(full, "rm -rf /home/fill /home/small* && sync && sleep 0.2; echo y > /home/again && cat /home/again", 0).text == "y\n");
+  CHECK(run(full, "rm -rf /home/fill /home/small* && sync && sleep 0.2; echo y > /home/again && cat /home/again", 0)
+            .text == "y\n");
   machine.destroy(std::move(full));
   machine.destroy(std::move(neighbour));
 }
@@ -79,7 +84,10 @@ TEST_CASE("limits change while it runs") {
 TEST_CASE("a fork is a copy as of now; both may then write their whole plan") {
   auto& machine = Machine::get();
   auto parent = machine.start(machine.spec());
-  run(parent, "dd if=/dev/urandom of=/home/data bs=1M count=30 2>/dev/null; ln /home/data /home/link; echo one > /home/word; sync", 0);
+  run(parent,
+      "dd if=/dev/urandom of=/home/data bs=1M count=30 2>/dev/null; ln /home/data /home/link; echo one > /home/word; "
+      "sync",
+      0);
   auto& pool = machine.host().pool();
   REQUIRE(pool.copy_upper(parent.upper, "u-fork", 64 << 20).has_value());
   REQUIRE(pool.extend_limit_after_fork(parent.upper, 64 << 20).has_value());
@@ -91,9 +99,14 @@ TEST_CASE("a fork is a copy as of now; both may then write their whole plan") {
   CHECK(run(child, "cat /home/word; stat -c %h /home/data").text == "one\n2\n");
   CHECK(run(parent, "cat /home/word").text == "two\n");
   CHECK(run(child, "probe inodes", 0).text.find("collisions 0") != std::string::npos);
-  CHECK(run(parent, "rm /home/data /home/link; dd if=/dev/urandom of=/home/new bs=1M count=50 2>/dev/null && sync && echo fits", 0).text == "fits\n");
-  CHECK(run(child, "dd if=/dev/urandom of=/home/new bs=1M count=50 2>/dev/null && sync && echo fits", 0).text == "fits\n");
-  if (pool.hard_limits()) CHECK(run(child, "dd if=/dev/urandom of=/home/more bs=1M count=50", 0).text.find("quota") != std::string::npos);
+  CHECK(run(parent,
+            "rm /home/data /home/link; dd if=/dev/urandom of=/home/new bs=1M count=50 2>/dev/null && sync && echo fits",
+            0)
+            .text == "fits\n");
+  CHECK(run(child, "dd if=/dev/urandom of=/home/new bs=1M count=50 2>/dev/null && sync && echo fits", 0).text ==
+        "fits\n");
+  if (pool.hard_limits())
+    CHECK(run(child, "dd if=/dev/urandom of=/home/more bs=1M count=50", 0).text.find("quota") != std::string::npos);
   machine.destroy(std::move(parent));
   machine.destroy(std::move(child));
 }

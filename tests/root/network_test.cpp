@@ -33,7 +33,9 @@ ip route add 192.88.99.0/24 dev sebout0
 )SH";
     auto made = os::run_program_checked({"sh", "-c", script});
     REQUIRE_MESSAGE(made.has_value(), made.error().message());
-    server_ = "ip netns exec sebring-out python3 -c 'import socket\ns=socket.create_server((\"\",7000))\nwhile 1:\n c,a=s.accept(); c.sendall(a[0].encode()); c.close()' >/dev/null 2>&1 & echo $!";
+    server_ =
+        "ip netns exec sebring-out python3 -c 'import socket\ns=socket.create_server((\"\",7000))\nwhile 1:\n "
+        "c,a=s.accept(); c.sendall(a[0].encode()); c.close()' >/dev/null 2>&1 & echo $!";
     auto started = os::run_program_checked({"sh", "-c", server_});
     REQUIRE(started.has_value());
     pid_ = std::atoi(started->c_str());
@@ -48,7 +50,9 @@ ip route add 192.88.99.0/24 dev sebout0
   }
 
  private:
-  void clean() { (void)os::run_program({"sh", "-c", "ip link del sebout0 2>/dev/null; ip netns del sebring-out 2>/dev/null"}); }
+  void clean() {
+    (void)os::run_program({"sh", "-c", "ip link del sebout0 2>/dev/null; ip netns del sebring-out 2>/dev/null"});
+  }
   std::string server_;
   pid_t pid_ = 0;
 };
@@ -57,7 +61,8 @@ std::string reach(const runtime::Container& container, const std::string& addres
   return run(container, "probe connect " + address + " " + std::to_string(port) + " 700").text;
 }
 
-void set_policy(const runtime::Container& container, const runtime::NetworkPolicy& before, const runtime::NetworkPolicy& after) {
+void set_policy(const runtime::Container& container, const runtime::NetworkPolicy& before,
+                const runtime::NetworkPolicy& after) {
   auto& machine = Machine::get();
   auto set = machine.host().firewall()->set_policy(*machine.wires().netfilter, container.index, before, after);
   REQUIRE_MESSAGE(set.has_value(), set.error().message());
@@ -80,11 +85,11 @@ TEST_CASE("N1-N5: public addresses and nothing else; policies take effect at onc
   CHECK(reach(container, "10.77.0.2") == no);      // private
   CHECK(reach(container, os::address_text(runtime::address_of(runtime::kUsualNetwork, neighbour.index)), 1) == no);
   CHECK(reach(container, os::address_text(runtime::kUsualNetwork | 1), 22) == no);  // the host, by the gateway
-  CHECK(reach(container, "198.51.100.1", 22) == no);                               // the host, by another address
+  CHECK(reach(container, "198.51.100.1", 22) == no);                                // the host, by another address
   CHECK(reach(container, "169.254.169.254", 80) == no);
 
-  runtime::NetworkPolicy open, blocked{.block_all = true}, listed = only("198.51.100.0/24"), other = only("192.88.99.0/24"),
-                               inner = only("10.77.0.0/24");
+  runtime::NetworkPolicy open, blocked{.block_all = true}, listed = only("198.51.100.0/24"),
+                                                           other = only("192.88.99.0/24"), inner = only("10.77.0.0/24");
   set_policy(container, open, blocked);
   CHECK(reach(container, "198.51.100.2") == no);
   set_policy(container, blocked, listed);
@@ -112,8 +117,9 @@ TEST_CASE("N1: another source address is dropped") {
   if (!machine.host().firewall()) return;
   auto container = machine.start(machine.spec());
   // Its own namespace's root could change the address; the profile gives nobody inside that right, so we do it for it.
-  std::string change = "nsenter -t " + std::to_string(container.pid) + " -n ip addr add 100.64.200.200/32 dev eth0 && nsenter -t " +
-                       std::to_string(container.pid) + " -n ip route replace default via 100.64.0.1 dev eth0 src 100.64.200.200";
+  std::string change = "nsenter -t " + std::to_string(container.pid) +
+                       " -n ip addr add 100.64.200.200/32 dev eth0 && nsenter -t " + std::to_string(container.pid) +
+                       " -n ip route replace default via 100.64.0.1 dev eth0 src 100.64.200.200";
   auto changed = os::run_program_checked({"sh", "-c", change});
   REQUIRE_MESSAGE(changed.has_value(), changed.error().message());
   Outside outside;

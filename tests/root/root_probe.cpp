@@ -1,5 +1,5 @@
-// Runs inside a sandbox and tries things. Each try prints one line: its name, then "ok" or the errno's name. What is right
-// is decided by the test outside.
+// Runs inside a sandbox and tries things. Each try prints one line: its name, then "ok" or the errno's name. What is
+// right is decided by the test outside.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -114,8 +114,9 @@ void try_flags() {
   struct Flag {
     const char* name;
     int value;
-  } flags[] = {{"NEWNS", CLONE_NEWNS},   {"NEWUSER", CLONE_NEWUSER}, {"NEWPID", CLONE_NEWPID},       {"NEWNET", CLONE_NEWNET},
-               {"NEWIPC", CLONE_NEWIPC}, {"NEWUTS", CLONE_NEWUTS},   {"NEWCGROUP", CLONE_NEWCGROUP}, {"NEWTIME", 0x80}};
+  } flags[] = {{"NEWNS", CLONE_NEWNS},         {"NEWUSER", CLONE_NEWUSER}, {"NEWPID", CLONE_NEWPID},
+               {"NEWNET", CLONE_NEWNET},       {"NEWIPC", CLONE_NEWIPC},   {"NEWUTS", CLONE_NEWUTS},
+               {"NEWCGROUP", CLONE_NEWCGROUP}, {"NEWTIME", 0x80}};
   for (auto& flag : flags) {
     attempt(std::string("unshare-") + flag.name, [&] { return unshare(flag.value); });
     if (flag.value == 0x80) continue;  // a signal number in clone
@@ -261,7 +262,8 @@ void scan_inodes(const std::string& path, dev_t device) {
 
 void eat_memory(long megabytes) {
   for (long i = 0; i < megabytes; ++i) {
-    auto* block = static_cast<char*>(mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    auto* block =
+        static_cast<char*>(mmap(nullptr, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     if (block == MAP_FAILED) break;
     memset(block, static_cast<int>(i + 1), 1 << 20);
   }
@@ -290,7 +292,8 @@ int connect_to(const char* address, int port, int milliseconds) {
   say("connect", result);
   char text[64] = {};
   pollfd wait{fd, POLLIN, 0};
-  if (result == 0 && poll(&wait, 1, milliseconds) > 0 && read(fd, text, sizeof text - 1) > 0) std::printf("said %s\n", text);
+  if (result == 0 && poll(&wait, 1, milliseconds) > 0 && read(fd, text, sizeof text - 1) > 0)
+    std::printf("said %s\n", text);
   return 0;
 }
 

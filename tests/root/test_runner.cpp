@@ -1,4 +1,5 @@
-// A runner by itself, for tests: test_runner DIRECTORY INSTANCE TOOLBOX. DIRECTORY/pool/layers/... must exist or be imported.
+// A runner by itself, for tests: test_runner DIRECTORY INSTANCE TOOLBOX. DIRECTORY/pool/layers/... must exist or be
+// imported.
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -22,7 +23,8 @@ int listen_on(const std::string& path, int type) {
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
   ::unlink(path.c_str());
-  if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 || ::listen(fd, 512) < 0) return -1;
+  if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 || ::listen(fd, 512) < 0)
+    return -1;
   return fd;
 }
 

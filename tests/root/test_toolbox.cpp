@@ -1,5 +1,5 @@
-// The smallest toolbox: PID 1 that runs shell commands. A connection carries one request, "<uid> <command>" up to the end
-// of what the client writes; the answer is what the command printed and, after the last NUL, its exit status.
+// The smallest toolbox: PID 1 that runs shell commands. A connection carries one request, "<uid> <command>" up to the
+// end of what the client writes; the answer is what the command printed and, after the last NUL, its exit status.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -19,7 +19,8 @@ namespace {
 
 int run(const char* command, int uid, int user_cgroup, int out) {
   const char* argv[] = {"sh", "-c", command, nullptr};
-  const char* environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp", nullptr};
+  const char* environment[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp",
+                               nullptr};
   pid_t pid = fork();
   if (pid == 0) {
     if (user_cgroup >= 0 && write(user_cgroup, "0", 1) < 0) _exit(125);

@@ -92,13 +92,15 @@ inline std::map<std::string, std::string> fingerprint(const std::string& root) {
     struct stat status;
     REQUIRE(::lstat(path.c_str(), &status) == 0);
     std::string relative = path.substr(root.size());
-    std::string line = std::to_string(status.st_mode) + " " + std::to_string(status.st_uid) + ":" + std::to_string(status.st_gid) + " " +
-                       std::to_string(status.st_mtim.tv_sec) + "." + std::to_string(status.st_mtim.tv_nsec);
+    std::string line = std::to_string(status.st_mode) + " " + std::to_string(status.st_uid) + ":" +
+                       std::to_string(status.st_gid) + " " + std::to_string(status.st_mtim.tv_sec) + "." +
+                       std::to_string(status.st_mtim.tv_nsec);
     if (S_ISLNK(status.st_mode)) line += " -> " + std::filesystem::read_symlink(path).string();
     if (S_ISCHR(status.st_mode)) line += " device " + std::to_string(status.st_rdev);
     if (S_ISREG(status.st_mode)) {
       auto file = os::open_at(AT_FDCWD, path, O_RDONLY);
-      line += " " + std::to_string(status.st_size) + " hole " + std::to_string(::lseek(file->get(), 0, SEEK_HOLE)) + " ";
+      line +=
+          " " + std::to_string(status.st_size) + " hole " + std::to_string(::lseek(file->get(), 0, SEEK_HOLE)) + " ";
       ::lseek(file->get(), 0, SEEK_SET);
       line += sha256_hex(*os::read_all(file->get(), 64 << 20)).substr(0, 12);
     }

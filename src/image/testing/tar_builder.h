@@ -50,7 +50,9 @@ class TarBuilder {
   static TarBlock header(const Item& item) {
     TarBlock block;
     block.bytes.fill(0);
-    auto put = [&](std::size_t at, std::size_t size, std::string_view text) { text.copy(block.bytes.data() + at, size); };
+    auto put = [&](std::size_t at, std::size_t size, std::string_view text) {
+      text.copy(block.bytes.data() + at, size);
+    };
     put(0, 100, item.name);
     put(100, 8, item.mode);
     put(108, 8, item.uid);

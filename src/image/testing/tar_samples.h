@@ -15,7 +15,8 @@ inline const std::string kLongName = std::string(90, 'd') + "/" + std::string(90
 
 inline std::string tar_of_every_kind() {
   TarBuilder builder;
-  builder.add({.type = 'g', .name = "pax_global_header", .data = pax_record("comment", "0123") + pax_record("uid", "77")})
+  builder
+      .add({.type = 'g', .name = "pax_global_header", .data = pax_record("comment", "0123") + pax_record("uid", "77")})
       .add({.type = '5', .name = "dir/", .mode = "0001777", .size = "00000000777"})  // a size without data
       .add({.name = "dir/file", .data = "hello", .mode = "0004755", .uid = "0001750", .gid = "0000144"})
       .add({.type = '2', .name = "link", .link = "../../anywhere"})
@@ -24,8 +25,13 @@ inline std::string tar_of_every_kind() {
       .add({.type = '3', .name = "null"})
       .add({.type = 'L', .name = "././@LongLink", .data = kLongName + "\0"s})
       .add({.name = "cut", .data = std::string(1000, 'x'), .magic = "ustar  \0"s})
-      .add({.name = "overridden", .data = "1234567",
-            .pax = {{"path", "päth"}, {"mtime", "1.5"}, {"uid", "70000"}, {"SCHILY.xattr.user.k", "v\n\0w"s}, {"SEBRING.xattr.user.a%3Db", "c"}}})
+      .add({.name = "overridden",
+            .data = "1234567",
+            .pax = {{"path", "päth"},
+                    {"mtime", "1.5"},
+                    {"uid", "70000"},
+                    {"SCHILY.xattr.user.k", "v\n\0w"s},
+                    {"SEBRING.xattr.user.a%3Db", "c"}}})
       .add({.type = '\0', .name = "old/", .magic = ""})
       .add({.name = "empty"});
   return builder.done() + std::string(8192, '\0');
@@ -44,19 +50,31 @@ inline std::string tar_of_sparse_files() {
   map.resize(512);
   TarBuilder builder;
   builder.raw({gnu.bytes.data(), kTarBlock}).padded("abcde");
-  builder.add({.name = "v0.0", .data = "abcde",
-               .pax = {{"GNU.sparse.size", "1100"}, {"GNU.sparse.numblocks", "2"}, {"GNU.sparse.offset", "512"}, {"GNU.sparse.numbytes", "3"},
-                       {"GNU.sparse.offset", "1000"}, {"GNU.sparse.numbytes", "2"}}});
-  builder.add({.name = "v0.1", .data = "abcde", .pax = {{"GNU.sparse.size", "1100"}, {"GNU.sparse.map", "512,3,1000,2"}}});
-  builder.add({.name = "x", .data = map + "abcde",
-               .pax = {{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.name", "v1.0"}, {"GNU.sparse.realsize", "1100"}}});
+  builder.add({.name = "v0.0",
+               .data = "abcde",
+               .pax = {{"GNU.sparse.size", "1100"},
+                       {"GNU.sparse.numblocks", "2"},
+                       {"GNU.sparse.offset", "512"},
+                       {"GNU.sparse.numbytes", "3"},
+                       {"GNU.sparse.offset", "1000"},
+                       {"GNU.sparse.numbytes", "2"}}});
+  builder.add(
+      {.name = "v0.1", .data = "abcde", .pax = {{"GNU.sparse.size", "1100"}, {"GNU.sparse.map", "512,3,1000,2"}}});
+  builder.add({.name = "x",
+               .data = map + "abcde",
+               .pax = {{"GNU.sparse.major", "1"},
+                       {"GNU.sparse.minor", "0"},
+                       {"GNU.sparse.name", "v1.0"},
+                       {"GNU.sparse.realsize", "1100"}}});
   return builder.done();
 }
 
 inline std::vector<std::pair<std::string_view, std::string>> refused_tars() {
   auto sparse1 = [](std::string map, std::string realsize, std::string data = "") {
     map.resize((map.size() + 511) / 512 * 512);
-    return tar_of({{.name = "x", .data = map + data, .pax = {{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.realsize", realsize}}}});
+    return tar_of({{.name = "x",
+                    .data = map + data,
+                    .pax = {{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}, {"GNU.sparse.realsize", realsize}}}});
   };
   std::string good = tar_of({{.name = "a", .data = "b"}});
   std::string bad_sum = good;
@@ -89,13 +107,21 @@ inline std::vector<std::pair<std::string_view, std::string>> refused_tars() {
       {"pax linkpath with NUL", tar_of({{.type = '2', .name = "a", .pax = {{"linkpath", "a\0b"s}}}})},
       {"pax broken", TarBuilder().add({.type = 'x', .name = "p", .data = "8 path=a\n"}).add({.name = "a"}).done()},
       {"pax at the end", TarBuilder().add({.type = 'x', .name = "p", .data = pax_record("path", "b")}).done()},
-      {"pax too large", TarBuilder().add({.type = 'x', .name = "p", .data = pax_record("comment", std::string(2 << 20, 'c'))}).add({.name = "a"}).done()},
+      {"pax too large", TarBuilder()
+                            .add({.type = 'x', .name = "p", .data = pax_record("comment", std::string(2 << 20, 'c'))})
+                            .add({.name = "a"})
+                            .done()},
       {"long name empty", TarBuilder().add({.type = 'L', .name = "p"}).add({.name = "a"}).done()},
       {"escaped attribute broken", tar_of({{.name = "a", .pax = {{"SEBRING.xattr.user.%zz", "v"}}}})},
       {"escaped attribute NUL", tar_of({{.name = "a", .pax = {{"SEBRING.xattr.user.%00", "v"}}}})},
-      {"global path", TarBuilder().add({.type = 'g', .name = "g", .data = pax_record("path", "b")}).add({.name = "a"}).done()},
-      {"global size", TarBuilder().add({.type = 'g', .name = "g", .data = pax_record("size", "1")}).add({.name = "a"}).done()},
-      {"global attribute", TarBuilder().add({.type = 'g', .name = "g", .data = pax_record("SCHILY.xattr.user.a", "1")}).add({.name = "a"}).done()},
+      {"global path",
+       TarBuilder().add({.type = 'g', .name = "g", .data = pax_record("path", "b")}).add({.name = "a"}).done()},
+      {"global size",
+       TarBuilder().add({.type = 'g', .name = "g", .data = pax_record("size", "1")}).add({.name = "a"}).done()},
+      {"global attribute", TarBuilder()
+                               .add({.type = 'g', .name = "g", .data = pax_record("SCHILY.xattr.user.a", "1")})
+                               .add({.name = "a"})
+                               .done()},
       {"sparse version", tar_of({{.name = "x", .pax = {{"GNU.sparse.major", "2"}, {"GNU.sparse.minor", "0"}}}})},
       {"sparse without size", tar_of({{.name = "x", .pax = {{"GNU.sparse.major", "1"}, {"GNU.sparse.minor", "0"}}}})},
       {"sparse overlap", sparse1("2\n0\n3\n2\n3\n", "10", "abcdef")},
@@ -108,9 +134,14 @@ inline std::vector<std::pair<std::string_view, std::string>> refused_tars() {
       {"sparse map endless", sparse1(std::string(600, '1'), "10")},
       {"sparse map count", sparse1("900000\n0\n1\n", "10", "a")},
       {"sparse too large", sparse1("0\n", "9999999999999999")},
-      {"sparse odd map", tar_of({{.name = "x", .data = "a", .pax = {{"GNU.sparse.size", "9"}, {"GNU.sparse.map", "0,1,2"}}}})},
-      {"sparse half pair", tar_of({{.name = "x", .data = "a", .pax = {{"GNU.sparse.size", "9"}, {"GNU.sparse.offset", "0"}}}})},
-      {"sparse pair order", tar_of({{.name = "x", .data = "a", .pax = {{"GNU.sparse.size", "9"}, {"GNU.sparse.numbytes", "1"}, {"GNU.sparse.offset", "0"}}}})},
+      {"sparse odd map",
+       tar_of({{.name = "x", .data = "a", .pax = {{"GNU.sparse.size", "9"}, {"GNU.sparse.map", "0,1,2"}}}})},
+      {"sparse half pair",
+       tar_of({{.name = "x", .data = "a", .pax = {{"GNU.sparse.size", "9"}, {"GNU.sparse.offset", "0"}}}})},
+      {"sparse pair order",
+       tar_of({{.name = "x",
+                .data = "a",
+                .pax = {{"GNU.sparse.size", "9"}, {"GNU.sparse.numbytes", "1"}, {"GNU.sparse.offset", "0"}}}})},
   };
   TarBuilder many;
   for (int i = 0; i < 9; ++i) many.add({.type = 'x', .name = "p", .data = pax_record("path", "b")});

@@ -16,8 +16,17 @@ function sebringRun(source, file) {
     ...(process.env.NODE_PATH || '').split(path.delimiter).filter(Boolean),
   ];
   const near = Module._nodeModulePaths(process.cwd());
+  // A loader brings its compiler along, somewhere beside or below itself.
+  const besides = (loader) => {
+    try {
+      return Module._nodeModulePaths(fs.realpathSync(loader));
+    } catch {
+      return [];
+    }
+  };
+  const loaders = globals.flatMap((g) => [path.join(g, 'tsx'), path.join(g, 'ts-node')]).flatMap(besides);
   const find = (name) => {
-    for (const directory of [...near, ...globals, ...globals.map((g) => path.join(g, 'tsx', 'node_modules'))]) {
+    for (const directory of [...near, ...globals, ...loaders]) {
       const found = path.join(directory, name);
       if (fs.existsSync(path.join(found, 'package.json'))) return found;
     }

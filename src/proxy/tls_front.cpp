@@ -1,0 +1,185 @@
+#include "proxy/tls_front.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include "proxy/certificate.h"
+
+namespace sebring::proxy {
+namespace {
+
+namespace asio = net::asio;
+using tcp = asio::ip::tcp;
+constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::seconds kHandshakeTime{15};
+constexpr std::chrono::seconds kGoodbyeTime{3};
+constexpr std::size_t kBytes = 32 * 1024;
+constexpr std::size_t kConnectionsMax = 10'000;
+
+// Both sides of one connection.
+struct Pipe {
+  Pipe(tcp::socket socket, std::shared_ptr<Certificate::Context> the_context, asio::any_io_executor executor)
+      : context(std::move(the_context)), outside(std::move(socket), *context), inside(executor) {}
+  std::shared_ptr<Certificate::Context> context;  // outlives its replacement
+  asio::ssl::stream<tcp::socket> outside;
+  asio::local::stream_protocol::socket inside;
+};
+
+asio::awaitable<bool> handshake(Pipe& pipe) {
+  using asio::experimental::awaitable_operators::operator||;
+  auto ended =
+      co_await (pipe.outside.async_handshake(asio::ssl::stream_base::server, kToken) || net::sleep_for(kHandshakeTime));
+  co_return ended.index() == 0 && !std::get<0>(std::get<0>(ended));
+}
+
+asio::awaitable<void> inwards(Pipe& pipe) {
+  const auto memory = std::make_unique_for_overwrite<char[]>(kBytes);
+  for (;;) {
+    auto [code, got] = co_await pipe.outside.async_read_some(asio::buffer(memory.get(), kBytes), kToken);
+    if (code) break;
+    auto [failed, put] = co_await asio::async_write(pipe.inside, asio::buffer(memory.get(), got), kToken);
+    if (failed) co_return;
+  }
+  boost::system::error_code ignored;
+  pipe.inside.shutdown(asio::socket_base::shutdown_send, ignored);
+}
+
+asio::awaitable<void> outwards(Pipe& pipe) {
+  std::unique_ptr<char[]> memory;
+  for (;;) {
+    auto [unready] = co_await pipe.inside.async_wait(asio::socket_base::wait_read, kToken);
+    if (unready) break;
+    if (!memory) memory = std::make_unique_for_overwrite<char[]>(kBytes);
+    auto [code, got] = co_await pipe.inside.async_read_some(asio::buffer(memory.get(), kBytes), kToken);
+    if (code) break;
+    auto [failed, put] = co_await asio::async_write(pipe.outside, asio::buffer(memory.get(), got), kToken);
+    if (failed) co_return;
+    if (got < kBytes / 4) memory.reset();
+  }
+}
+
+asio::awaitable<void> carry(Pipe& pipe) {
+  using asio::experimental::awaitable_operators::operator||;
+  using asio::experimental::awaitable_operators::operator&&;
+  // The server's end is the connection's; a client that only stopped sending may still be answered.
+  auto reading = [](Pipe& both) -> asio::awaitable<void> {
+    co_await inwards(both);
+    co_await net::sleep_for(std::chrono::hours(24));
+  };
+  co_await (reading(pipe) || outwards(pipe));
+  co_await (pipe.outside.async_shutdown(kToken) || net::sleep_for(kGoodbyeTime));
+  boost::system::error_code ignored;
+  pipe.outside.lowest_layer().close(ignored);
+  pipe.inside.close(ignored);
+}
+
+struct State {
+  State(asio::any_io_executor the_executor, Certificate the_certificate, net::Server& the_server)
+      : executor(the_executor), certificate(std::move(the_certificate)), behind(&the_server), acceptor(the_executor) {}
+  asio::any_io_executor executor;
+  Certificate certificate;
+  net::Server* behind;  // nullptr once the front has gone
+  tcp::acceptor acceptor;
+  std::size_t connections = 0;
+};
+
+asio::awaitable<void> serve(std::shared_ptr<State> state, tcp::socket socket, std::string peer) {
+  const int on = 1;
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  Pipe pipe(std::move(socket), state->certificate.current(), state->executor);
+  ++state->connections;
+  const bool good = co_await handshake(pipe);
+  if (good && state->behind) {
+    asio::local::stream_protocol::socket server_end(state->executor);
+    boost::system::error_code code;
+    asio::local::connect_pair(pipe.inside, server_end, code);
+    if (!code) {
+      state->behind->serve(net::Socket(std::move(server_end)), std::move(peer));
+      co_await carry(pipe);
+    }
+  }
+  --state->connections;
+}
+
+asio::awaitable<void> accept_all(std::shared_ptr<State> state) {
+  for (;;) {
+    tcp::socket socket(state->executor);
+    tcp::endpoint peer;
+    auto [code] = co_await state->acceptor.async_accept(socket, peer, kToken);
+    if (code == asio::error::operation_aborted || !state->behind) co_return;
+    if (code) {
+      co_await net::sleep_for(std::chrono::milliseconds(50));
+      continue;
+    }
+    if (state->connections >= kConnectionsMax) continue;
+    asio::co_spawn(state->executor, serve(state, std::move(socket), peer.address().to_string()), asio::detached);
+  }
+}
+
+class TlsFrontImpl final : public TlsFront {
+ public:
+  explicit TlsFrontImpl(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  ~TlsFrontImpl() override { stop(); }
+
+  Result<std::uint16_t> listen_tcp(const std::string& address, std::uint16_t port) override {
+    boost::system::error_code code;
+    const auto ip = asio::ip::make_address(address, code);
+    if (code) return fail(Errc::invalid_argument, "not an address: " + address);
+    const tcp::endpoint place(ip, port);
+    state_->acceptor.open(place.protocol(), code);
+    if (!code) state_->acceptor.set_option(tcp::acceptor::reuse_address(true), code);
+    if (!code) state_->acceptor.bind(place, code);
+    if (!code) state_->acceptor.listen(asio::socket_base::max_listen_connections, code);
+    if (code) {
+      return fail(Errc::conflict, "listen with TLS on " + address + ":" + std::to_string(port) + ": " + code.message());
+    }
+    asio::co_spawn(state_->executor, accept_all(state_), asio::detached);
+    return state_->acceptor.local_endpoint(code).port();
+  }
+
+  Result<void> listen_fd(UniqueFd listening) override {
+    sockaddr_storage bound{};
+    socklen_t length = sizeof bound;
+    if (::getsockname(listening.get(), reinterpret_cast<sockaddr*>(&bound), &length) != 0) {
+      return fail_errno(errno, "adopt a listening socket");
+    }
+    boost::system::error_code code;
+    state_->acceptor.assign(bound.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listening.get(), code);
+    if (code) return fail(Errc::internal, "adopt a listening socket: " + code.message());
+    listening.release();
+    asio::co_spawn(state_->executor, accept_all(state_), asio::detached);
+    return {};
+  }
+
+  void stop() override {
+    state_->behind = nullptr;
+    boost::system::error_code ignored;
+    state_->acceptor.close(ignored);
+  }
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<TlsFront>> make_tls_front(asio::any_io_executor executor, TlsFiles files, net::Server& behind,
+                                                 std::function<void(std::string)> problem) {
+  Certificate certificate(std::move(files), std::move(problem));
+  SB_CHECK(certificate.load());
+  return std::make_unique<TlsFrontImpl>(std::make_shared<State>(std::move(executor), std::move(certificate), behind));
+}
+
+}  // namespace sebring::proxy
