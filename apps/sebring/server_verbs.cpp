@@ -15,8 +15,8 @@ using cli::Output;
 
 ServerVerbs::ServerVerbs(Parser& parser) : parser_(parser) {
   add_up();
-  add_role("control", "run only the API, proxy and gateways", 1, stand_alone_control, run_control);
-  add_role("runner", "run only the sandboxes of this machine", 2, stand_alone_runner, run_runner);
+  add_role("control", "run only the API, proxy and gateways", stand_alone_control, run_control);
+  add_role("runner", "run only the sandboxes of this machine", stand_alone_runner, run_runner);
   add_machine();
   add_information();
   add_keys();
@@ -36,21 +36,21 @@ void ServerVerbs::add_up() {
   parser_.add_settings(down);
 }
 
-int ServerVerbs::run_role(config::Config config, const std::string& name, std::size_t sockets, Alone alone,
-                          int (*run)(RoleInput)) {
-  auto input = instance_.empty() ? alone(std::move(config)) : inherit_role(name, instance_, sockets);
+int ServerVerbs::run_role(config::Config config, const std::string& name, Alone alone, int (*run)(RoleInput)) {
+  auto input = instance_.empty() ? alone(std::move(config)) : inherit_role(name, instance_, sockets_);
   return input ? run(*std::move(input)) : parser_.output().fail(input.error(), kDoNotRestart);
 }
 
-void ServerVerbs::add_role(const std::string& name, const std::string& description, std::size_t sockets, Alone alone,
+void ServerVerbs::add_role(const std::string& name, const std::string& description, Alone alone,
                            int (*run)(RoleInput)) {
   CLI::App* role = parser_.add(name, description, [=, this] {
     // Inherited settings are complete; the environment is not looked at again.
-    if (!instance_.empty()) return run_role({}, name, sockets, alone, run);
+    if (!instance_.empty()) return run_role({}, name, alone, run);
     return parser_.with_settings(
-        [=, this](config::Loaded loaded) { return run_role(std::move(loaded.config), name, sockets, alone, run); })();
+        [=, this](config::Loaded loaded) { return run_role(std::move(loaded.config), name, alone, run); })();
   });
   role->add_option("--instance", instance_)->group("");
+  role->add_option("--sockets", sockets_)->group("");
   parser_.add_settings(role);
 }
 

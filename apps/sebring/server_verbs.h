@@ -14,9 +14,8 @@ class ServerVerbs {
 
  private:
   using Alone = Result<RoleInput> (*)(config::Config);
-  void add_role(const std::string& name, const std::string& description, std::size_t sockets, Alone alone,
-                int (*run)(RoleInput));
-  int run_role(config::Config config, const std::string& name, std::size_t sockets, Alone alone, int (*run)(RoleInput));
+  void add_role(const std::string& name, const std::string& description, Alone alone, int (*run)(RoleInput));
+  int run_role(config::Config config, const std::string& name, Alone alone, int (*run)(RoleInput));
   void add_up();
   void add_machine();
   void add_information();
@@ -24,7 +23,7 @@ class ServerVerbs {
 
   Parser& parser_;
   UpOptions up_;
-  std::string instance_;
+  std::string instance_, sockets_;
   bool brief_ = false, verbose_ = false;
   cli::KeyCreateOptions key_;
 };
