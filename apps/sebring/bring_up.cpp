@@ -1,7 +1,5 @@
 #include "bring_up.h"
 
-#include <unistd.h>
-
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json.hpp>
 #include <fstream>
@@ -12,6 +10,7 @@
 #include "cli/api_client.h"
 #include "home_profile.h"
 #include "json/json.h"
+#include "public_url.h"
 
 namespace sebring {
 namespace bj = boost::json;
@@ -22,16 +21,6 @@ namespace {
 constexpr std::chrono::seconds kRunnerDeadline{60};
 constexpr std::chrono::seconds kControlDeadline{30};
 constexpr std::chrono::seconds kSlotsDeadline{10};
-
-bool is_any(const std::string& host) { return host == "0.0.0.0" || host == "::"; }
-bool is_loopback(const std::string& host) { return host == "::1" || host.starts_with("127."); }
-
-std::string in_url(const std::string& host) { return host.find(':') == std::string::npos ? host : "[" + host + "]"; }
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof name - 1) == 0 && *name ? name : "localhost";
-}
 
 asio::awaitable<Result<bj::value>> ask(net::Client& client, std::string method, std::string path, std::string body) {
   net::Headers headers;
@@ -83,8 +72,7 @@ asio::awaitable<Result<std::string>> make_key(net::Client& admin) {
 
 asio::awaitable<Result<Served>> make_profile(const BringUp& context, net::Client& admin) {
   const std::string path = context.config.data_dir + "/profile.json";
-  const auto local = local_address(context.config, context.port);
-  const std::string origin = "http://" + in_url(local.host) + ":" + std::to_string(local.port);
+  const std::string origin = "http://" + host_and_port(context.api);
   Served out;
   auto known = cli::read_profile(path);
   out.profile = {.url = origin + "/api", .toolbox_url = origin + "/toolbox", .data_dir = context.config.data_dir};
@@ -102,40 +90,13 @@ asio::awaitable<Result<Served>> make_profile(const BringUp& context, net::Client
 
 }  // namespace
 
-config::HostPort local_address(const config::Config& config, std::uint16_t port) {
-  auto listen = config::parse_address(config.listen).value_or(config::HostPort{"127.0.0.1", port});
-  if (listen.host == "0.0.0.0") listen.host = "127.0.0.1";
-  if (listen.host == "::") listen.host = "::1";
-  listen.port = port;
-  return listen;
-}
-
-std::string public_url(const config::Config& config, std::uint16_t port) {
-  if (!config.public_url.empty()) return config.public_url;
-  auto listen = config::parse_address(config.listen).value_or(config::HostPort{"127.0.0.1", port});
-  std::string host = is_loopback(listen.host) ? "localhost" : is_any(listen.host) ? host_name() : in_url(listen.host);
-  // Another loopback address than the usual one is meant: localhost would miss it.
-  if (is_loopback(listen.host) && listen.host != "127.0.0.1") host = in_url(listen.host);
-  return "http://" + host + ":" + std::to_string(port);
-}
-
-std::string preview_domain(const config::Config& config, std::uint16_t port) {
-  if (!config.preview_domain.empty()) return config.preview_domain;
-  const std::string url = public_url(config, port);
-  const std::size_t colon = url.rfind(':');
-  const bool has_port =
-      colon != std::string::npos && colon > url.rfind('/') && url.find(']', colon) == std::string::npos;
-  return "preview.localhost" + (has_port ? url.substr(colon) : "");
-}
-
 asio::awaitable<Result<Served>> bring_up(BringUp context) {
   SB_CO_CHECK(co_await wait_for_runner(context.runner, kRunnerDeadline));
   SB_CO_CHECK(co_await ensure_image(context.runner, context.config.images, context.progress));
   net::Client admin([path = admin_socket(context.places)] { return net::connect_unix(path); }, 1);
   SB_CO_CHECK(co_await seed_snapshots(context, admin));
   SB_CO_TRY(Served served, co_await make_profile(context, admin));
-  const auto local = local_address(context.config, context.port);
-  net::Client api([local] { return net::connect_tcp(local.host, local.port); }, 1);
+  net::Client api([local = context.api] { return net::connect_tcp(local.host, local.port); }, 1);
   auto healthy = co_await insist(api, "GET", "/api/health", "");
   if (!healthy) co_return fail(std::move(healthy).error().while_doing("control does not answer"));
   SB_CO_CHECK(co_await wait_for_slots(context.runner, kSlotsDeadline));

@@ -5,19 +5,26 @@
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include "api/control_plane.h"
 #include "api/proxy_access.h"
 #include "base/random.h"
+#include "base/text.h"
 #include "cli/output.h"
+#include "control/log.h"
 #include "net/server.h"
 #include "proxy/dial.h"
 #include "proxy/preview_proxy.h"
+#include "proxy/tls_front.h"
 #include "proxy/toolbox_proxy.h"
+#include "public_url.h"
 #include "role.h"
+#include "ssh/gateway.h"
 #include "supervisor.h"
+#include "terminal/terminal.h"
 
 namespace sebring {
 using namespace std::chrono_literals;
@@ -36,6 +43,9 @@ control::ControlConfig control_config(const RoleInput& input) {
   out.version = SEBRING_VERSION;
   out.public_url = from.public_url;
   out.preview_domain = from.preview_domain;
+  out.ssh_host = host_of(from.public_url);
+  const auto ssh = config::parse_address(from.ssh_listen);
+  out.ssh_port = ssh ? ssh->port : 0;
   out.preview_scheme = from.public_url.starts_with("https://") ? "https" : "http";
   out.default_snapshot = from.default_snapshot;
   out.limits.cpu_per_sandbox = static_cast<int>(from.cpus_per_sandbox_max);
@@ -74,20 +84,29 @@ proxy::PreviewOptions preview_options(const config::Config& config, std::string 
 
 bool is_api(std::string_view path) { return path == "/api" || path == "/api-json" || path.starts_with("/api/"); }
 
+std::vector<std::string> words(std::string_view list) {
+  std::vector<std::string> out;
+  for (std::string_view one : split(list, ','))
+    if (!one.empty()) out.emplace_back(one);
+  return out;
+}
+
 // What brings requests into sandboxes. Made when the control plane has started, which it asks about each of them.
 struct Proxies {
   Proxies(asio::any_io_executor executor, control::AccessControl& control, const config::Config& config,
-          std::string secret)
+          proxy::TrustedProxies trusted, std::string secret)
       : access(control),
-        shared(executor, access),
+        shared(executor, access, std::move(trusted)),
         toolbox(shared),
         dialer(proxy::make_dialer(config.run_dir + "/dial.sock")),
-        previews(shared, toolbox, *dialer, nullptr, preview_options(config, std::move(secret))) {}
+        terminal(terminal::make_terminal(executor, shared, {.platform_origin = config.public_url})),
+        previews(shared, toolbox, *dialer, terminal.get(), preview_options(config, std::move(secret))) {}
 
   api::ProxyAccess access;
   proxy::Shared shared;
   proxy::ToolboxProxy toolbox;
   std::unique_ptr<proxy::Dialer> dialer;
+  std::unique_ptr<proxy::TerminalService> terminal;
   proxy::PreviewProxy previews;
 };
 
@@ -115,23 +134,46 @@ class ControlProcess {
 
   asio::awaitable<void> start() {
     auto started = co_await plane_.start();
-    if (started) {
-      proxies_ = std::make_unique<Proxies>(io_.get_executor(), plane_.access(), input_.config, std::move(secret_));
-      server_ = net::make_server(
-          io_.get_executor(), {}, [this](net::Exchange& exchange) { return handle(exchange); }, api::head_error_body);
-      started = server_->listen_fd(std::move(input_.sockets.at(0)));
-    }
+    if (started) started = serve();
     if (started) co_return;
     code_ = cli::Output().fail(std::move(started).error().while_doing("control"));
     io_.stop();
   }
 
-  asio::awaitable<void> handle(net::Exchange& exchange) {
+  Result<void> serve() {
+    const config::Config& config = input_.config;
+    SB_TRY(auto trusted, proxy::TrustedProxies::parse(words(config.trusted_proxies)));
+    proxies_ =
+        std::make_unique<Proxies>(io_.get_executor(), plane_.access(), config, std::move(trusted), std::move(secret_));
+    server_ = make_server("http");
+    SB_CHECK(server_->listen_fd(std::move(input_.sockets.at("api"))));
+    if (auto tls = input_.sockets.find("tls"); tls != input_.sockets.end()) {
+      secure_server_ = make_server("https");
+      auto problem = [](std::string why) { control::log_warning("TLS: " + why); };
+      SB_TRY(tls_, proxy::make_tls_front(io_.get_executor(), {config.tls_certificate, config.tls_key}, *secure_server_,
+                                         problem));
+      SB_CHECK(tls_->listen_fd(std::move(tls->second)));
+    }
+    if (auto ssh = input_.sockets.find("ssh"); ssh != input_.sockets.end()) {
+      SB_TRY(ssh_, ssh::make_gateway(io_.get_executor(), proxies_->shared, *proxies_->dialer,
+                                     {.key_directory = config.data_dir + "/control"}));
+      SB_CHECK(ssh_->listen_fd(std::move(ssh->second)));
+    }
+    return {};
+  }
+
+  std::unique_ptr<net::Server> make_server(const char* scheme) {
+    return net::make_server(
+        io_.get_executor(), {}, [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); },
+        api::head_error_body);
+  }
+
+  asio::awaitable<void> handle(net::Exchange& exchange, const char* scheme) {
     const std::string& path = exchange.request().path;
     // By host name first: below the preview domain nothing of the platform is served.
-    if (proxies_->previews.wants(exchange.request())) return proxies_->previews.handle(exchange, "http");
+    if (proxies_->previews.wants(exchange.request())) return proxies_->previews.handle(exchange, scheme);
     if (path.starts_with("/toolbox/") || path.starts_with("/api/toolbox/"))
-      return proxies_->toolbox.handle(exchange, "http");
+      return proxies_->toolbox.handle(exchange, scheme);
     if (path == "/preview-login") return proxies_->previews.handle_login(exchange);
     if (is_api(path)) return plane_.handle(exchange);
     return answer_elsewhere(exchange);
@@ -147,10 +189,20 @@ class ControlProcess {
     (void)co_await exchange.respond(std::move(response));
   }
 
+  // All at once, since each may take its whole grace; the control plane last, which they ask.
   asio::awaitable<void> stop() {
-    if (server_) co_await server_->stop(kStopGrace);
+    using namespace asio::experimental::awaitable_operators;
+    if (tls_) tls_->stop();
+    co_await (stop_ssh() && stop_server(server_.get()) && stop_server(secure_server_.get()));
     co_await plane_.stop();
     io_.stop();
+  }
+
+  asio::awaitable<void> stop_ssh() {
+    if (ssh_) co_await ssh_->stop(kStopGrace);
+  }
+  asio::awaitable<void> stop_server(net::Server* server) {
+    if (server) co_await server->stop(kStopGrace);
   }
 
   asio::io_context io_{1};
@@ -159,7 +211,9 @@ class ControlProcess {
   std::string secret_;
   std::unique_ptr<Proxies> proxies_;
   asio::signal_set signals_;
-  std::unique_ptr<net::Server> server_;
+  std::unique_ptr<net::Server> server_, secure_server_;
+  std::unique_ptr<proxy::TlsFront> tls_;
+  std::unique_ptr<ssh::Gateway> ssh_;
   int code_ = 0;
 };
 

@@ -8,6 +8,9 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <optional>
+
+#include "public_url.h"
 
 namespace sebring {
 namespace {
@@ -64,6 +67,55 @@ Result<BoundTcp> bind_tcp(const config::HostPort& where) {
     port = ntohs(reinterpret_cast<sockaddr_in6*>(&address.storage)->sin6_port);
   }
   return BoundTcp{std::move(fd), port};
+}
+
+namespace {
+
+constexpr std::uint16_t kSshPort = 2222;
+
+Result<BoundTcp> bind_ssh(const config::Config& config, config::HostPort& where) {
+  if (!config.ssh_listen.empty()) {
+    SB_TRY(where, config::parse_address(config.ssh_listen));
+    return bind_tcp(where);
+  }
+  SB_TRY(where, config::parse_address(config.listen));
+  where.port = kSshPort;
+  auto bound = bind_tcp(where);
+  if (bound || bound.error().code() != Errc::conflict) return bound;
+  where.port = 0;  // another server on this machine has the usual one
+  return bind_tcp(where);
+}
+
+}  // namespace
+
+Result<std::map<std::string, UniqueFd, std::less<>>> bind_control(config::Config& config) {
+  std::map<std::string, UniqueFd, std::less<>> out;
+  SB_TRY(auto where, config::parse_address(config.listen));
+  SB_TRY(BoundTcp api, bind_tcp(where));
+  where.port = api.port;
+  const config::HostPort plain = where;
+  out["api"] = std::move(api.fd);
+  std::optional<config::HostPort> secure;
+  if (config.tls_listen != "off") {
+    if (config.tls_certificate.empty() || config.tls_key.empty())
+      return fail(Errc::invalid_argument, "tls-listen needs tls-certificate and tls-key");
+    SB_TRY(where, config::parse_address(config.tls_listen));
+    SB_TRY(BoundTcp tls, bind_tcp(where));
+    where.port = tls.port;
+    secure = where;
+    config.tls_listen = host_and_port(where);
+    out["tls"] = std::move(tls.fd);
+  }
+  if (config.ssh_listen != "off") {
+    SB_TRY(BoundTcp ssh, bind_ssh(config, where));
+    where.port = ssh.port;
+    config.ssh_listen = host_and_port(where);
+    out["ssh"] = std::move(ssh.fd);
+  }
+  if (config.public_url.empty())
+    config.public_url = secure ? default_url("https", *secure) : default_url("http", plain);
+  if (config.preview_domain.empty()) config.preview_domain = default_preview_domain(config.public_url);
+  return out;
 }
 
 Result<UniqueFd> bind_unix(const std::string& path, int type, gid_t group) {

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "bring_up.h"
 #include "config/instance.h"
 #include "listen.h"
@@ -27,6 +28,8 @@ Result<std::string> read_settings() {
   }
 }
 
+}  // namespace
+
 std::uint16_t tcp_port(int fd) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
@@ -36,21 +39,19 @@ std::uint16_t tcp_port(int fd) {
   return 0;
 }
 
-}  // namespace
-
-Result<RoleInput> inherit_role(const std::string& name, const std::string& instance, std::size_t sockets) {
+Result<RoleInput> inherit_role(const std::string& name, const std::string& instance, const std::string& sockets) {
   // Executed through /proc/self/exe, the kernel calls us "exe".
   ::prctl(PR_SET_NAME, ("sebring-" + name).c_str(), 0, 0, 0);
   RoleInput out;
   SB_TRY(std::string text, read_settings());
   SB_TRY(out.config, config::deserialise(text));
   out.instance = instance;
-  for (std::size_t i = 0; i < sockets; ++i) {
-    const int fd = kFirstSocketFd + static_cast<int>(i);
-    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return fail_errno(errno, "take over socket " + std::to_string(i));
-    out.sockets.emplace_back(fd);
+  int fd = kFirstSocketFd;
+  for (std::string_view socket : split(sockets, ',')) {
+    if (socket.empty()) continue;
+    if (::fcntl(fd, F_SETFD, FD_CLOEXEC) != 0) return fail_errno(errno, "take over socket " + std::string(socket));
+    out.sockets.emplace(socket, UniqueFd(fd++));
   }
-  if (!out.sockets.empty()) out.port = tcp_port(out.sockets.front().get());
   return out;
 }
 
@@ -63,8 +64,8 @@ Result<RoleInput> stand_alone_runner(config::Config config) {
   SB_TRY(Places places, prepare_places(config, control, importer));
   SB_TRY(UniqueFd api, bind_unix(config.run_dir + "/runner.sock", SOCK_STREAM, control.gid));
   SB_TRY(UniqueFd dial, bind_unix(config.run_dir + "/dial.sock", SOCK_SEQPACKET, control.gid));
-  out.sockets.push_back(std::move(api));
-  out.sockets.push_back(std::move(dial));
+  out.sockets["api"] = std::move(api);
+  out.sockets["dial"] = std::move(dial);
   out.held.push_back(std::move(places.network_claim));
   out.instance = places.instance;
   out.config = std::move(config);
@@ -79,12 +80,7 @@ Result<RoleInput> stand_alone_control(config::Config config) {
   RoleInput out;
   SB_TRY(out.instance, config::read_instance(config.data_dir));
   if (config.run_dir.empty()) config.run_dir = "/run/sebring/" + out.instance;
-  SB_TRY(auto address, config::parse_address(config.listen));
-  SB_TRY(BoundTcp api, bind_tcp(address));
-  out.port = api.port;
-  out.sockets.push_back(std::move(api.fd));
-  config.public_url = public_url(config, out.port);
-  config.preview_domain = preview_domain(config, out.port);
+  SB_TRY(out.sockets, bind_control(config));
   out.config = std::move(config);
   return out;
 }

@@ -1,5 +1,7 @@
 #pragma once
 // What a role gets when it starts, whether from `sebring up` or by itself.
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,13 +14,16 @@ namespace sebring {
 struct RoleInput {
   config::Config config;  // all derived paths filled in
   std::string instance;
-  std::vector<UniqueFd> sockets;  // listening; in the order of RoleSpec::sockets
-  std::vector<UniqueFd> held;     // locks, for as long as the role runs
-  std::uint16_t port = 0;         // of the first socket, when that is TCP
+  std::map<std::string, UniqueFd, std::less<>> sockets;  // listening, by name: api ssh tls; api dial
+  std::vector<UniqueFd> held;                            // locks, for as long as the role runs
 };
 
 // Started by `sebring up`: settings and sockets are inherited descriptors. `name` becomes the process's name.
-Result<RoleInput> inherit_role(const std::string& name, const std::string& instance, std::size_t sockets);
+// `sockets`: their names in order, separated by commas.
+Result<RoleInput> inherit_role(const std::string& name, const std::string& instance, const std::string& sockets);
+
+// Of a listening TCP socket; 0 for others.
+std::uint16_t tcp_port(int fd);
 
 int run_control(RoleInput input);
 int run_runner(RoleInput input);

@@ -70,7 +70,11 @@ Result<pid_t> start_role(const RoleSpec& spec) {
   SB_TRY(UniqueFd settings, settings_file(spec.settings));
   Prepared prepared;
   std::vector<int> wanted = {settings.get()};
-  wanted.insert(wanted.end(), spec.sockets.begin(), spec.sockets.end());
+  std::string names = "--sockets=";
+  for (const auto& [socket_name, fd] : spec.sockets) {
+    wanted.push_back(fd);
+    names += socket_name + ",";
+  }
   for (int fd : wanted) {
     // Above all targets, or a dup2 could hit a source that is still needed.
     UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 100));
@@ -79,7 +83,7 @@ Result<pid_t> start_role(const RoleSpec& spec) {
     prepared.owned.push_back(std::move(copy));
   }
   std::string program = "sebring", name = spec.name, flag = "--instance", instance = spec.instance;
-  prepared.arguments = {program.data(), name.data(), flag.data(), instance.data(), nullptr};
+  prepared.arguments = {program.data(), name.data(), flag.data(), instance.data(), names.data(), nullptr};
   prepared.parent = ::getpid();
   if (spec.user) {
     prepared.drop = true;

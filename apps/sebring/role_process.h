@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -19,8 +20,9 @@ struct RoleSpec {
   std::string name;                // "control": argv[1]
   std::optional<SystemUser> user;  // none: stays root
   std::string instance;
-  std::string settings;      // config::serialise()
-  std::vector<int> sockets;  // borrowed; become kFirstSocketFd and following
+  std::string settings;  // config::serialise()
+  // Name and borrowed descriptor; they become kFirstSocketFd and following, and the role is told their names.
+  std::vector<std::pair<std::string, int>> sockets;
 };
 
 // Executes this same program again. The child has its own process group, empties its signal mask, dies with this

@@ -14,7 +14,8 @@ namespace {
 
 Result<runner::RunnerConfig> runner_config(const RoleInput& input) {
   const config::Config& settings = input.config;
-  if (input.sockets.size() < 2) return fail(Errc::invalid_argument, "the runner needs its two sockets");
+  if (!input.sockets.contains("api") || !input.sockets.contains("dial"))
+    return fail(Errc::invalid_argument, "the runner needs its two sockets");
   runner::RunnerConfig out;
   out.version = SEBRING_VERSION;
   out.instance = input.instance;
@@ -36,8 +37,8 @@ Result<runner::RunnerConfig> runner_config(const RoleInput& input) {
   SB_CHECK(os::make_dirs(out.objects_dir, 0750));
   if (::chown(out.objects_dir.c_str(), 0, control.gid) != 0)
     return fail_errno(errno, "set the owner of " + out.objects_dir);
-  out.api_listen_fd = input.sockets[0].get();
-  out.dial_listen_fd = input.sockets[1].get();
+  out.api_listen_fd = input.sockets.at("api").get();
+  out.dial_listen_fd = input.sockets.at("dial").get();
   return out;
 }
 

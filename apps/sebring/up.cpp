@@ -15,6 +15,8 @@
 #include "cli/quickstart.h"
 #include "listen.h"
 #include "places.h"
+#include "public_url.h"
+#include "role.h"
 #include "runner_calls.h"
 #include "supervisor.h"
 
@@ -37,7 +39,7 @@ void log_line(std::string_view text) {
 }
 
 struct Sockets {
-  BoundTcp api;
+  std::map<std::string, UniqueFd, std::less<>> control;
   UniqueFd runner;
   UniqueFd dial;
 };
@@ -81,24 +83,28 @@ class Up {
     SB_TRY(control_user_, ensure_user(config_.control_user));
     SB_TRY(SystemUser importer, ensure_user(config_.import_user));
     // Before anything is made: this is what fails most often.
-    SB_TRY(auto address, config::parse_address(config_.listen));
-    SB_TRY(sockets_.api, bind_tcp(address));
+    SB_TRY(sockets_.control, bind_control(config_));
     SB_TRY(places_, prepare_places(config_, control_user_, importer));
     SB_CHECK(bind_roles(config_, control_user_, sockets_));
-    config_.public_url = public_url(config_, sockets_.api.port);
-    config_.preview_domain = preview_domain(config_, sockets_.api.port);
     return {};
   }
 
   Result<void> start_roles() {
     const std::string settings = config::serialise(config_);
-    SB_CHECK(supervisor_.add(
-        {"runner", std::nullopt, places_.instance, settings, {sockets_.runner.get(), sockets_.dial.get()}}));
-    return supervisor_.add({"control", control_user_, places_.instance, settings, {sockets_.api.fd.get()}});
+    SB_CHECK(supervisor_.add({"runner",
+                              std::nullopt,
+                              places_.instance,
+                              settings,
+                              {{"api", sockets_.runner.get()}, {"dial", sockets_.dial.get()}}}));
+    std::vector<std::pair<std::string, int>> control;
+    for (const auto& [name, fd] : sockets_.control) control.emplace_back(name, fd.get());
+    return supervisor_.add({"control", control_user_, places_.instance, settings, std::move(control)});
   }
 
   asio::awaitable<void> serve() {
-    auto served = co_await bring_up({config_, places_, sockets_.api.port, runner_, log_line_function()});
+    auto where = config::parse_address(config_.listen).value_or(config::HostPort{"127.0.0.1", 0});
+    where.port = tcp_port(sockets_.control.at("api").get());
+    auto served = co_await bring_up({config_, places_, local_address(where), runner_, log_line_function()});
     if (stopping_) co_return;
     if (!served) {
       give_up(served.error().message());

@@ -70,6 +70,7 @@ Caller Caller::to_unix(std::string socket_path) {
   return Caller(std::make_unique<State>(std::move(connect), "localhost"));
 }
 
+net::Client& Caller::client() { return state_->client; }
 const std::string& Caller::host() const { return state_->host; }
 const net::Client::Connect& Caller::connect() const { return state_->connect; }
 

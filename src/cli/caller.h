@@ -27,6 +27,8 @@ class Caller {
   using Work = std::function<net::asio::awaitable<Result<void>>(net::Client&)>;
   Result<void> run(const Work& work);
   const std::string& host() const;
+  // For use inside of `work`.
+  net::Client& client();
   // A connection of its own, for what is not HTTP afterwards.
   const net::Client::Connect& connect() const;
 

@@ -16,13 +16,7 @@ Result<bj::object> request_of(const ExecOptions& options) {
   bj::object body{{"command", command_line(options.command)}};
   if (!options.cwd.empty()) body["cwd"] = options.cwd;
   if (options.timeout_s) body["timeout"] = *options.timeout_s;
-  bj::object env;
-  for (const std::string& text : options.env) {
-    std::size_t equals = text.find('=');
-    if (equals == std::string::npos || equals == 0)
-      return fail(Errc::invalid_argument, "--env \"" + text + "\": expected KEY=VALUE");
-    env[text.substr(0, equals)] = text.substr(equals + 1);
-  }
+  SB_TRY(bj::object env, environment_of(options));
   if (!env.empty()) body["envs"] = std::move(env);
   return body;
 }
@@ -36,6 +30,17 @@ Result<bj::value> execute(ApiClient& api, const ExecOptions& options) {
 }
 
 }  // namespace
+
+Result<bj::object> environment_of(const ExecOptions& options) {
+  bj::object env;
+  for (const std::string& text : options.env) {
+    std::size_t equals = text.find('=');
+    if (equals == std::string::npos || equals == 0)
+      return fail(Errc::invalid_argument, "--env \"" + text + "\": expected KEY=VALUE");
+    env[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return env;
+}
 
 int exec_in_sandbox(ApiClient& api, const Output& output, const ExecOptions& options) {
   auto answer = execute(api, options);

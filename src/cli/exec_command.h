@@ -15,6 +15,9 @@ struct ExecOptions {
   std::vector<std::string> env;  // "K=V"
   std::optional<std::int64_t> timeout_s;
 };
+// {"K":"V"}. Errc::invalid_argument for what is no KEY=VALUE.
+Result<boost::json::object> environment_of(const ExecOptions& options);
+
 // Writes what the command wrote, returns its exit code; kExecFailed when there is none.
 int exec_in_sandbox(ApiClient& api, const Output& output, const ExecOptions& options);
 

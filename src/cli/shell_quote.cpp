@@ -27,4 +27,9 @@ std::string command_line(const std::vector<std::string>& arguments) {
   return out;
 }
 
+std::string program_line(const std::vector<std::string>& arguments) {
+  if (arguments.size() == 1) return "sh -c " + shell_quote(arguments.front());
+  return command_line(arguments);
+}
+
 }  // namespace sebring::cli

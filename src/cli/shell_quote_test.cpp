@@ -20,6 +20,8 @@ TEST_CASE("command_line") {
       {{}, ""},
   };
   for (const Row& row : rows) CHECK(command_line(row.arguments) == row.expected);
+  CHECK(program_line({"a | b"}) == "sh -c 'a | b'");
+  CHECK(program_line({"vi", "a b"}) == "vi 'a b'");
 }
 
 }  // namespace sebring::cli

@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 #include "cli/sandbox_commands.h"
-#include "net/exchange.h"
 
 namespace sebring::cli {
 namespace asio = net::asio;
@@ -108,20 +107,36 @@ Result<bj::value> ToolboxClient::upload(std::string path, std::string content_ty
   return out;
 }
 
-Result<int> ToolboxClient::follow(std::string path, const Sink& heard) {
-  int code = 0;
-  SB_CHECK(caller_.run([&](net::Client&) -> asio::awaitable<Result<void>> {
+Result<void> ToolboxClient::with_websocket(std::string path, net::Headers more, const SocketWork& work) {
+  return caller_.run([&](net::Client&) -> asio::awaitable<Result<void>> {
+    net::Headers headers = api_->headers(false);
+    for (const net::Header& header : more) headers.add(header.name, header.value);
     SB_CO_TRY(auto stream, co_await caller_.connect()());
     SB_CO_TRY(auto socket,
-              co_await net::open_websocket(std::move(stream), caller_.host(), target(path), api_->headers(false)));
-    for (;;) {
-      SB_CO_TRY(auto message, co_await socket->read());
-      if (!message) break;
-      SB_CO_CHECK(heard(message->data));
-    }
-    code = socket->close_code();
-    co_return Result<void>{};
-  }));
+              co_await net::open_websocket(std::move(stream), caller_.host(), target(path), std::move(headers)));
+    co_return co_await work(std::move(socket));
+  });
+}
+
+asio::awaitable<void> ToolboxClient::send_later(std::string path, bj::value body) {
+  net::Headers headers = api_->headers(true);
+  headers.set("Host", caller_.host());
+  (void)co_await caller_.client().ask("POST", target(path), std::move(headers), body_text(body),
+                                      std::chrono::seconds(10));
+}
+
+Result<int> ToolboxClient::follow(std::string path, const Sink& heard) {
+  int code = 0;
+  SB_CHECK(
+      with_websocket(std::move(path), {}, [&](std::unique_ptr<net::WebSocket> socket) -> asio::awaitable<Result<void>> {
+        for (;;) {
+          SB_CO_TRY(auto message, co_await socket->read());
+          if (!message) break;
+          SB_CO_CHECK(heard(message->data));
+        }
+        code = socket->close_code();
+        co_return Result<void>{};
+      }));
   return code;
 }
 

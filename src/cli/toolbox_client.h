@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/api_client.h"
+#include "net/exchange.h"
 
 namespace sebring::cli {
 
@@ -24,6 +25,11 @@ class ToolboxClient {
   // A POST whose body `source` gives piece by piece; an empty piece ends it.
   using Source = std::function<Result<std::string>()>;
   Result<boost::json::value> upload(std::string path, std::string content_type, const Source& source);
+  // Runs `work` with an open WebSocket. What `work` refers to must live until this returns.
+  using SocketWork = std::function<net::asio::awaitable<Result<void>>(std::unique_ptr<net::WebSocket>)>;
+  Result<void> with_websocket(std::string path, net::Headers more, const SocketWork& work);
+  // A POST from within such work, whose outcome nobody needs.
+  net::asio::awaitable<void> send_later(std::string path, boost::json::value body);
   // Every message of a WebSocket until the server closes it. Returns the close code.
   Result<int> follow(std::string path, const Sink& heard);
 

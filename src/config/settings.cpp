@@ -19,6 +19,15 @@ constexpr auto kSettings = std::to_array<Setting>({
      &Config::public_url},
     {"preview-domain", Kind::domain, "",
      "Previews are PORT-ID.DOMAIN. Derived: preview.localhost with the port of public-url.", &Config::preview_domain},
+    {"ssh-listen", Kind::listener, "",
+     "Where the SSH gateway is. Derived: port 2222 beside listen, or any free one when another program has that.",
+     &Config::ssh_listen},
+    {"tls-listen", Kind::listener, "off", "The same as listen, by HTTPS.", &Config::tls_listen},
+    {"tls-certificate", Kind::path, "",
+     "PEM chain for tls-listen; read again when it changes. The control user reads it.", &Config::tls_certificate},
+    {"tls-key", Kind::path, "", "PEM key of that certificate, readable for the control user only.", &Config::tls_key},
+    {"trusted-proxies", Kind::ranges, "", "Proxies in front of this server whose X-Forwarded headers are believed.",
+     &Config::trusted_proxies},
     {"run-dir", Kind::path, "",
      "Sockets and what is gone after a reboot; must be on a tmpfs. Derived: /run/sebring/INSTANCE.", &Config::run_dir},
     {"pool-dir", Kind::path, "", "Disks of sandboxes and image layers. Derived: DATA-DIR/pool.", &Config::pool_dir},
@@ -91,6 +100,10 @@ std::string allowed_values(const Setting& setting) {
       return "an absolute path";
     case Kind::address:
       return "HOST:PORT, for example 127.0.0.1:3000 or [::1]:3000";
+    case Kind::listener:
+      return "HOST:PORT or off";
+    case Kind::ranges:
+      return "addresses and networks separated by commas";
     case Kind::url:
       return "http://HOST[:PORT] or https://HOST[:PORT]";
     case Kind::domain:

@@ -22,6 +22,11 @@ struct Config {
   std::string listen;
   std::string public_url;
   std::string preview_domain;
+  std::string ssh_listen;  // "off": no gateway
+  std::string tls_listen;  // "off": plain HTTP only
+  std::string tls_certificate;
+  std::string tls_key;
+  std::string trusted_proxies;
   std::string dns;
   std::string sandbox_network;
   std::string log_level;
@@ -44,9 +49,11 @@ enum class Kind {
   text,       // one line, no control characters
   path,       // absolute
   address,    // HOST:PORT, host a literal address or "localhost"; IPv6 in brackets; port 0 picks one
+  listener,   // an address, or "off"
   url,        // http:// or https:// with a host, without query; a trailing slash is dropped
   domain,     // host name, with an optional port
   addresses,  // literal addresses separated by commas
+  ranges,     // literal addresses and CIDR networks separated by commas
   network,    // IPv4 CIDR
   name,       // of a system user
   choice,

@@ -100,6 +100,23 @@ std::optional<std::string> clean_addresses(std::string_view text) {
   return out;
 }
 
+std::optional<std::string> clean_ranges(std::string_view text) {
+  std::string out;
+  for (std::string_view part : split(text, ',')) {
+    std::string_view range = trim(part);
+    const std::size_t slash = range.find('/');
+    const std::string address(range.substr(0, slash));
+    if (!is_literal(address)) return std::nullopt;
+    if (slash != std::string_view::npos) {
+      auto bits = parse_integer(range.substr(slash + 1));
+      const int most = address.find(':') == std::string::npos ? 32 : 128;
+      if (!bits || *bits < 0 || *bits > most) return std::nullopt;
+    }
+    out += (out.empty() ? "" : ",") + std::string(range);
+  }
+  return out;
+}
+
 std::optional<std::string> clean_network(std::string_view text) {
   std::size_t slash = text.find('/');
   if (slash == std::string_view::npos) return std::nullopt;
@@ -136,6 +153,10 @@ std::optional<std::string> clean(const Setting& setting, std::string_view text) 
       return clean_path(text);
     case Kind::address:
       return when(parse_address(text).has_value());
+    case Kind::listener:
+      return when(text == "off" || parse_address(text).has_value());
+    case Kind::ranges:
+      return clean_ranges(text);
     case Kind::url:
       return clean_url(text);
     case Kind::domain:
