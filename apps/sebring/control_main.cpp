@@ -34,7 +34,7 @@ namespace {
 constexpr std::chrono::milliseconds kStopGrace{600};
 constexpr std::size_t kSecretBytes = 32;
 
-control::ControlConfig control_config(const RoleInput& input) {
+Result<control::ControlConfig> control_config(const RoleInput& input) {
   const config::Config& from = input.config;
   control::ControlConfig out;
   out.data_dir = from.data_dir;
@@ -46,6 +46,9 @@ control::ControlConfig control_config(const RoleInput& input) {
   out.ssh_host = host_of(from.public_url);
   const auto ssh = config::parse_address(from.ssh_listen);
   out.ssh_port = ssh ? ssh->port : 0;
+  if (ssh) {
+    SB_TRY(out.ssh_public_key, ssh::host_public_key(from.data_dir + "/control"));
+  }
   out.preview_scheme = from.public_url.starts_with("https://") ? "https" : "http";
   out.default_snapshot = from.default_snapshot;
   out.limits.cpu_per_sandbox = static_cast<int>(from.cpus_per_sandbox_max);
@@ -112,9 +115,9 @@ struct Proxies {
 
 class ControlProcess {
  public:
-  ControlProcess(RoleInput input, std::string secret)
+  ControlProcess(RoleInput input, control::ControlConfig config, std::string secret)
       : input_(std::move(input)),
-        plane_(io_, control_config(input_)),
+        plane_(io_, std::move(config)),
         secret_(std::move(secret)),
         signals_(io_, SIGTERM, SIGINT) {}
 
@@ -225,7 +228,9 @@ int run_control(RoleInput input) {
   ::signal(SIGPIPE, SIG_IGN);
   auto secret = preview_secret(input.config.data_dir + "/control");
   if (!secret) return cli::Output().fail(secret.error(), kDoNotRestart);
-  return ControlProcess(std::move(input), *std::move(secret)).run();
+  auto config = control_config(input);
+  if (!config) return cli::Output().fail(config.error(), kDoNotRestart);
+  return ControlProcess(std::move(input), *std::move(config), *std::move(secret)).run();
 }
 
 }  // namespace sebring

@@ -39,7 +39,9 @@ SEBRING_HANDLER(get_config) {
       {"dashboardUrl", config.public_url + "/dashboard"},
       {"maxAutoArchiveInterval", model::kArchiveIntervalMax},
       {"maintananceMode", false},
-      {"environment", "production"}};
+      {"environment", "production"},
+      {"sshGatewayCommand", ssh_command(config, "{{TOKEN}}")},
+      {"sshGatewayPublicKey", config.ssh_public_key}};
   co_return json_response(200, object);
 }
 

@@ -24,11 +24,6 @@ std::string preview_url(const control::ControlConfig& config, std::uint16_t port
   return config.preview_scheme + "://" + std::to_string(port) + "-" + label + "." + config.preview_domain;
 }
 
-std::string ssh_command(const control::ControlConfig& config, const std::string& token) {
-  const std::string port = config.ssh_port == 22 ? "" : "-p " + std::to_string(config.ssh_port) + " ";
-  return "ssh " + port + token + "@" + config.ssh_host;
-}
-
 asio::awaitable<Result<model::Sandbox>> own_sandbox(ApiContext& context, const ApiRequest& request) {
   return control::get_sandbox(context.control, request.caller.organization_id, request.path["id"]);
 }
@@ -77,6 +72,8 @@ SEBRING_HANDLER(create_ssh_access) {
   QueryReader query(request.query);
   const auto minutes = query.integer("expiresInMinutes", 1, kSshMinutesMax).value_or(60);
   SB_CO_CHECK(query.finish());
+  if (context.control.config.ssh_port == 0)
+    co_return fail(Errc::not_implemented, "this server has no SSH gateway: its setting ssh-listen is off");
   SB_CO_TRY(auto sandbox, co_await own_sandbox(context, request));
   SB_CO_TRY(auto made, co_await context.access.make_ssh_token(sandbox.id, minutes));
   co_return json_response(200, bj::object{{"id", made.token.id},

@@ -66,6 +66,11 @@ void add_place(bj::object& object, const control::ControlConfig& config, const m
 
 }  // namespace
 
+std::string ssh_command(const control::ControlConfig& config, const std::string& token) {
+  const std::string port = config.ssh_port == 22 ? "" : "-p " + std::to_string(config.ssh_port) + " ";
+  return "ssh " + port + token + "@" + config.ssh_host;
+}
+
 std::string toolbox_url(const control::ControlConfig& config) { return config.public_url + "/toolbox"; }
 
 bj::object sandbox_json(const control::ControlConfig& config, const model::Sandbox& s) {

@@ -13,5 +13,7 @@ boost::json::object sandbox_json(const control::ControlConfig& config, const mod
 boost::json::object sandbox_item_json(const control::ControlConfig& config, const model::Sandbox& sandbox);
 
 std::string toolbox_url(const control::ControlConfig& config);
+// What a user types to log in to a sandbox: "ssh -p 2222 TOKEN@HOST".
+std::string ssh_command(const control::ControlConfig& config, const std::string& token);
 
 }  // namespace sebring::api

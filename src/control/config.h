@@ -20,7 +20,8 @@ struct ControlConfig {
   std::string preview_domain = "preview.localhost:3000";
   std::string preview_scheme = "http";
   std::string ssh_host = "localhost";
-  std::uint16_t ssh_port = 2222;
+  std::uint16_t ssh_port = 2222;  // 0: there is no gateway
+  std::string ssh_public_key;     // of the SSH gateway: "ssh-ed25519 AAAA..."; "" without one
 
   std::string region_id = "default";
   std::string region_name = "default";

@@ -239,6 +239,12 @@ GatewayImpl::~GatewayImpl() {
 
 }  // namespace
 
+Result<std::string> host_public_key(const std::string& key_directory) {
+  if (::ssh_init() != SSH_OK) return fail(Errc::internal, "libssh can not start");
+  SB_TRY(auto keys, load_host_keys(key_directory));
+  return public_key_text(keys.front());
+}
+
 Result<std::unique_ptr<Gateway>> make_gateway(asio::any_io_executor executor, proxy::Shared& shared,
                                               proxy::Dialer& dialer, GatewayOptions options) {
   if (::ssh_init() != SSH_OK) return fail(Errc::internal, "libssh can not start");

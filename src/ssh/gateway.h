@@ -31,6 +31,9 @@ class Gateway {
   virtual std::size_t sessions() const = 0;
 };
 
+// The same before there is a gateway; makes the keys when they are missing.
+Result<std::string> host_public_key(const std::string& key_directory);
+
 // `executor`: the event loop's, on which `shared` and `dialer` live; they outlive the gateway.
 Result<std::unique_ptr<Gateway>> make_gateway(boost::asio::any_io_executor executor, proxy::Shared& shared,
                                               proxy::Dialer& dialer, GatewayOptions options);
