@@ -71,7 +71,7 @@ def main():
             pass
     client.close()
     try:
-        by_none(port, "wrong" * 6)
+        by_none(port, "wrong" * 6)  # one wrong guess costs its sender a second, no more
         raise AssertionError("let in")
     except paramiko.SSHException:
         pass

@@ -39,6 +39,10 @@ def tearDownModule():
     leftovers.__exit__(None, None, None)
 
 
+# Wrong tokens slow their sender down, so they come from an address of their own.
+ELSEWHERE = ["-b", "127.0.1.1"]
+
+
 def ssh(*command, **more):
     return reach.ssh(more.pop("token", token), *command, **more)
 
@@ -322,7 +326,7 @@ class Access(unittest.TestCase):
             told = run_sdk(server, SDK_ACCESS, name, BOX=own)
             self.assertEqual((told["valid"], told["sandbox"], told["after"]), (True, own, False))
             self.assertEqual(told["command"], f"ssh -p {reach.ssh_port} {told['second']}@localhost")
-            self.assertNotEqual(ssh("true", token=told["first"]).returncode, 0)
+            self.assertNotEqual(ssh("true", token=told["first"], before=ELSEWHERE).returncode, 0)
             self.assertEqual(ssh("echo in", token=told["second"]).stdout, b"in\n")
 
     def session(self, token):
@@ -349,7 +353,7 @@ class Access(unittest.TestCase):
                 self.fail(f"{name}: the session goes on")
             self.assertIn(why, out, name)
             if name != "stopped":
-                self.assertNotEqual(ssh("true", token=mine).returncode, 0, name)
+                self.assertNotEqual(ssh("true", token=mine, before=ELSEWHERE).returncode, 0, name)
             else:
                 done = ssh("true", token=mine)
                 self.assertEqual(done.returncode, 1)
@@ -359,9 +363,31 @@ class Access(unittest.TestCase):
 
     def test_wrong_users(self):
         other = "z" * 32
-        for name in ("root", "daytona", box, other, token.swapcase(), token[:-1], token + "x", "x" * 1000, "a b", "\u00fc" * 8):
-            done = ssh("true", token=name, timeout=90)
+        names = ("root", "daytona", box, other, token.swapcase(), token[:-1], token + "x", "x" * 1000, "a b", "\u00fc" * 8)
+        for number, name in enumerate(names):
+            done = ssh("true", token=name, before=["-b", f"127.0.2.{number + 1}"])
             self.assertEqual(done.returncode, 255, name)
+        self.assertEqual(ssh("echo in").stdout, b"in\n")
+
+    def test_thousands_of_guesses_hold_nobody_up(self):
+        def guess(number):
+            with contextlib.suppress(OSError):
+                for _ in range(250):
+                    with socket.create_connection(("127.0.0.1", reach.ssh_port), 20, (f"127.0.3.{number}", 0)) as connection:
+                        connection.sendall(b"SSH-2.0-guess\r\n" + bytes(100))
+                        connection.recv(1)
+        threads = [threading.Thread(target=guess, args=(number,)) for number in (1, 2, 3, 4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            self.assertTrue(eventually(lambda: ssh("echo in").stdout == b"in\n"))
+        for thread in threads:
+            thread.join()
+        # Who guessed wrong too often is not let in at once with the right one either, others are.
+        for _ in range(13):
+            ssh("true", token="y" * 32, before=["-b", "127.0.3.9"])
+        self.assertEqual(ssh("true", before=["-b", "127.0.3.9"]).returncode, 255)
+        self.assertEqual(ssh("echo in").stdout, b"in\n")
 
     def test_bad_minutes(self):
         for minutes in ("0", "-1", "x", "1e9", "99999999999999999999"):
