@@ -101,7 +101,7 @@ class Raw:
 
     def __init__(self, port, path, headers):
         client = WebSocket("127.0.0.1", port, path, headers)
-        assert client.status == 101, client.head
+        assert client.status == 101, (client.head, client.buffer)
         self.socket, self.client = client.socket, client
 
     def frames(self, until_close=True, count=None):
