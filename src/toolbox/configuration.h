@@ -7,7 +7,8 @@
 //    "env": {"NAME": "value"},    image ENV, then the sandbox's own, merged by control
 //    "entrypoint": ["sh", "-c"],  image ENTRYPOINT + CMD; absent or empty: none
 //    "hostname": "...",           for HOSTNAME in the environment; the name itself is set by the runner
-//    "cpus": 1.5,                 its share, for GET /system/metrics; absent: what the kernel lets us run on
+//    "cpus": 1.5,                 its share, for GET /system/metrics; absent: what the kernel lets us run on. A later
+//                                 change comes with the requests (metrics.h)
 //    "logDir": "/..."}            for session logs; absent: chosen here
 #include <string>
 #include <string_view>

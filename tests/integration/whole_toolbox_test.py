@@ -1,6 +1,7 @@
 """The toolbox as clients of a real server meet it: large things with little memory, limits, odd files, what only the whole shows."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -98,10 +99,10 @@ class WholeToolbox(unittest.TestCase):
         name = self.output("hostname").strip()
         for pid in subprocess.run(["pgrep", "-f", "sebring-toolbox"], capture_output=True, text=True).stdout.split():
             seen = subprocess.run(["nsenter", "-u", "-t", pid, "hostname"], capture_output=True, text=True).stdout.strip()
-            with open(f"/proc/{pid}/status") as file:
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as file:
                 is_first = any(line.startswith("NSpid:") and line.split()[-1] == "1" for line in file)
-            if seen == name and is_first:
-                return int(pid)
+                if seen == name and is_first:
+                    return int(pid)
         raise AssertionError("no toolbox of " + name)
 
     def control_pid(self):

@@ -344,7 +344,8 @@ void Server::read(std::uint32_t id, PacketReader& reader, PacketWriter& writer) 
   if (got <= 0) {
     out.resize(start);
     if (got == 0) return send_status(id, kEof, "End of file", writer);
-    return send_errno(id, saved, writer);
+    // The handle is one of ours: it was opened for writing only.
+    return send_errno(id, saved == EBADF ? EACCES : saved, writer);
   }
   for (int i = 0; i < 4; ++i) out[start + 9 + static_cast<std::size_t>(i)] = static_cast<char>(got >> (24 - 8 * i));
   out.resize(start + 13 + static_cast<std::size_t>(got));
@@ -361,7 +362,7 @@ void Server::write(std::uint32_t id, PacketReader& reader, PacketWriter& writer)
                             ? ::write(handle->file.get(), data.data(), data.size())
                             : ::pwrite(handle->file.get(), data.data(), data.size(), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return send_errno(id, errno, writer);
+    if (put < 0) return send_errno(id, errno == EBADF ? EACCES : errno, writer);
     data.remove_prefix(static_cast<std::size_t>(put));
     offset += static_cast<std::uint64_t>(put);
   }
