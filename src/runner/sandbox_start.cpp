@@ -57,7 +57,7 @@ static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, ru
     job.spec.write_files = true;
   }
   Record stopped = job.record;  // what holds when this fails
-  auto slot = parts.slots.take(job.spec.layers, !job.spec.upper.empty(), kSlotMilliseconds);
+  auto slot = parts.slots.take(job.spec.layers, !job.spec.upper.empty(), job.spec.limits, kSlotMilliseconds);
   if (!slot) return std::unexpected(std::move(slot).error());
   if (job.spec.upper.empty()) job.record.disk = slot->upper;
   job.record.state = State::running;
