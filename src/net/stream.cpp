@@ -19,7 +19,7 @@ namespace {
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 // Between control and a toolbox: with the usual 208 KiB the two wake each other for every piece of a large body. The
 // kernel cuts it to net.core.wmem_max, and takes memory only for what is in it.
-constexpr int kUnixSendBytes = 1 << 20;
+constexpr int kUnixSendBytes = 512 * 1024;
 
 Error error_of(const boost::system::error_code& code, std::string_view doing) {
   if (code == asio::error::operation_aborted) return Error(Errc::cancelled, std::string(doing) + ": cancelled");
