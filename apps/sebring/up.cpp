@@ -1,5 +1,6 @@
 #include "up.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -36,6 +37,18 @@ void log_line(std::string_view text) {
   // One write: lines of the roles go to the same place.
   std::string line = "sebring: " + std::string(text) + "\n";
   [[maybe_unused]] auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+// The ends of a pipe through which a role shows that it is well.
+struct PulsePipe {
+  UniqueFd reading;
+  UniqueFd writing;
+};
+
+Result<PulsePipe> make_pulse_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno(errno, "make a pipe");
+  return PulsePipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
 struct Sockets {
@@ -91,14 +104,20 @@ class Up {
 
   Result<void> start_roles() {
     const std::string settings = config::serialise(config_);
-    SB_CHECK(supervisor_.add({"runner",
-                              std::nullopt,
-                              places_.instance,
-                              settings,
-                              {{"api", sockets_.runner.get()}, {"dial", sockets_.dial.get()}}}));
+    SB_TRY(runner_pulse_, make_pulse_pipe());
+    SB_TRY(control_pulse_, make_pulse_pipe());
+    SB_CHECK(supervisor_.add(
+        {"runner",
+         std::nullopt,
+         places_.instance,
+         settings,
+         {{"api", sockets_.runner.get()}, {"dial", sockets_.dial.get()}, {"pulse", runner_pulse_.writing.get()}},
+         runner_pulse_.reading.get()}));
     std::vector<std::pair<std::string, int>> control;
     for (const auto& [name, fd] : sockets_.control) control.emplace_back(name, fd.get());
-    return supervisor_.add({"control", control_user_, places_.instance, settings, std::move(control)});
+    control.emplace_back("pulse", control_pulse_.writing.get());
+    return supervisor_.add(
+        {"control", control_user_, places_.instance, settings, std::move(control), control_pulse_.reading.get()});
   }
 
   asio::awaitable<void> serve() {
@@ -174,6 +193,7 @@ class Up {
   SystemUser control_user_;
   Places places_;
   Sockets sockets_;
+  PulsePipe runner_pulse_, control_pulse_;
   net::Client runner_;
   asio::signal_set signals_;
   Supervisor supervisor_;

@@ -113,7 +113,7 @@ asio::awaitable<Result<void>> begin_restoring(Control& control, Held& held) {
 asio::awaitable<Result<void>> repair_archiving(Control& control, Held& held, std::optional<RunnerReport> report) {
   if (control.long_jobs.contains(held.sandbox.id))
     co_return fail(Errc::unavailable, "Sandbox state change in progress");
-  if (held.sandbox.state == SandboxState::archiving) {
+  if (held.sandbox.visible() == SandboxState::archiving) {
     co_return co_await write_state(control, held, SandboxState::stopped, DesiredState::stopped);
   }
   // Half a restore is no disk: it begins anew at the next start.
