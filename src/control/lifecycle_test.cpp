@@ -87,6 +87,33 @@ TEST_CASE("a create that the runner never answers is cleaned up when it is back"
   bench.create("x");
 }
 
+TEST_CASE("a burst is let in piece by piece, and who finds the line full is told to come back") {
+  TestBench bench;
+  bench.end();
+  bench.config.creates_at_once = 8;
+  bench.config.creates_waiting_max = 100;
+  bench.begin();
+  bench.runner.delay = std::chrono::milliseconds(1);
+  std::size_t made = 0, refused = 0, inside_max = 0;
+  for (int i = 0; i < 150; ++i) {
+    asio::co_spawn(bench.io, create_sandbox(bench.control(), bench.asked()),
+                   [&](std::exception_ptr, Result<model::Sandbox> outcome) {
+                     if (outcome) ++made;
+                     if (outcome) return;
+                     ++refused;
+                     CHECK(outcome.error().code() == Errc::unavailable);
+                     CHECK(outcome.error().tag() == "retry_after");  // becomes the header
+                   });
+  }
+  bench.runner.before_change = [&] { inside_max = std::max(inside_max, bench.control().live.size() - made); };
+  for (int round = 0; round < 20 && made + refused < 150; ++round) bench.until([&] { return made + refused == 150; });
+  CHECK(made + refused == 150);
+  CHECK(refused > 0);
+  CHECK(made >= 100);
+  CHECK(inside_max <= 8);
+  CHECK(bench.control().live.size() == made);
+}
+
 TEST_CASE("what cannot be asked") {
   TestBench bench;
   struct Row {
