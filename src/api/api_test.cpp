@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "api/error_response.h"
 #include "api/openapi.h"
 #include "api/routes.h"
 #include "api/schemas.h"
@@ -118,6 +119,9 @@ TEST_CASE("errors have their shape") {
   CHECK(missing.field("source") == "DAYTONA_API");
   CHECK(parse_iso8601(missing.field("timestamp")));
   CHECK(missing.headers.find("X-Daytona-Api-Version") == "0.190.0");
+  const auto full = error_response(Error(Errc::unavailable, "busy", "retry_after"), "/api/sandbox", 0);
+  CHECK(full.status == 503);
+  CHECK(full.headers.find("Retry-After") == "1");
   CHECK(server.ask("GET", "/nothing/here").message() == "Cannot GET /api/nothing/here");
   CHECK(server.ask("PATCH", "/sandbox").status == 404);
   CHECK(server.ask("GET", "/sandbox/%zz").status == 400);
