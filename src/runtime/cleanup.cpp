@@ -46,7 +46,10 @@ Result<std::unique_ptr<Cleanup>> Cleanup::start(Host& host) {
   std::unique_ptr<Cleanup> cleanup(new Cleanup(host, std::move(wires), std::move(events)));
   cleanup->wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!cleanup->wake_) return fail_errno(errno, "make an event descriptor");
-  cleanup->thread_ = std::thread([raw = cleanup.get()] { raw->run(); });
+  cleanup->thread_ = std::thread([raw = cleanup.get()] {
+    ::pthread_setname_np(::pthread_self(), "cleanup");
+    raw->run();
+  });
   return cleanup;
 }
 
@@ -136,7 +139,6 @@ void Cleanup::advance(std::vector<Work>& works) {
       ::rmdir(work.leftover.attached_view.c_str());
     }
     work.closed = true;
-    if (work.leftover.closed) work.leftover.closed();
   }
   bool destroyed = false;
   for (auto& work : works) {

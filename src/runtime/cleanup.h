@@ -22,7 +22,6 @@ struct Leftover {
   std::string upper;            // disk to be destroyed; empty: kept
   std::string snapshot;         // read-only copy to be destroyed
   // Called from the cleanup thread.
-  std::function<void()> closed;  // its mounts are gone: the disk may be mounted again
   std::function<void()> done;    // nothing is left
 };
 

@@ -149,8 +149,7 @@ Result<void> SlotMaker::start_toolbox(Slot& slot) {
   if (!started && WIFEXITED(status) && WEXITSTATUS(status) >= 97)
     return fail(Errc::internal,
                 "start the toolbox: step " + std::to_string(WEXITSTATUS(status)) + " failed before it was executed");
-  if (!started) return started;
-  return host_.cgroups().move_to_toolboxes(slot.pid);
+  return started;
 }
 
 Result<void> SlotMaker::make_link(const Slot& slot) {
@@ -172,7 +171,9 @@ Result<void> SlotMaker::prepare_inside(Slot& slot) {
   if (wires_.route) order.address = address_of(host_.config().network_base, slot.index);
   order.gateway = gateway_of(host_.config().network_base);
   host_.templates().root_place().copy(order.place, sizeof order.place - 1);
-  int fds[] = {dev.get(), skeleton.get(), own_files.get()};
+  SB_TRY(auto toolboxes, host_.cgroups().toolboxes_join_descriptor());
+  std::vector<int> fds = {dev.get(), skeleton.get(), own_files.get()};
+  if (toolboxes) fds.push_back(toolboxes.get());
   SB_CHECK(os::send_message(slot.control.get(), {reinterpret_cast<char*>(&order), sizeof order}, fds));
   // While it works: the view of the pool with its ids.
   SB_TRY(auto users, os::open_at(AT_FDCWD, "/proc/" + std::to_string(slot.pid) + "/ns/user", O_RDONLY));

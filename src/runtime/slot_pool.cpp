@@ -21,8 +21,10 @@ SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config)
 
 void SlotPool::start() {
   uppers_.start();
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i)
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i) {
     threads_.emplace_back([this] { refill(); });
+    ::pthread_setname_np(threads_.back().native_handle(), "slots");
+  }
 }
 
 SlotPool::~SlotPool() {
@@ -62,13 +64,14 @@ void SlotPool::refill() {
     lock.lock();
     --making_;
     if (slot) {
-      last_error_.clear();
+      last_error_.reset();
       slots_.push_back(std::move(*slot));
       more_.notify_one();
       continue;
     }
-    if (last_error_ != slot.error().message()) std::fprintf(stderr, "runner: %s\n", slot.error().message().c_str());
-    last_error_ = slot.error().message();
+    if (!last_error_ || last_error_->message() != slot.error().message())
+      std::fprintf(stderr, "runner: %s\n", slot.error().message().c_str());
+    last_error_ = std::move(slot).error();
     more_.notify_all();
     less_.wait_for(lock, kPauseAfterFailure);
   }
@@ -91,12 +94,13 @@ Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_dis
   while (slots_.empty() && !stopping_) {
     less_.notify_one();
     if (more_.wait_until(lock, deadline) == std::cv_status::timeout) break;
-    if (slots_.empty() && !last_error_.empty()) break;
+    // What passes by itself is waited for.
+    if (slots_.empty() && last_error_ && last_error_->code() != Errc::unavailable) break;
   }
   --waiting_;
   if (stopping_) return fail(Errc::unavailable, "the runner is ending");
   if (slots_.empty())
-    return fail(Errc::unavailable, last_error_.empty() ? "no slot became ready in time" : last_error_);
+    return fail(Errc::unavailable, last_error_ ? last_error_->message() : "no slot became ready in time");
   auto picked = pick(layers, own_disk);
   Slot slot = std::move(*picked);
   slots_.erase(picked);

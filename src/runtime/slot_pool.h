@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -51,7 +52,7 @@ class SlotPool {
   std::vector<std::string> usual_layers_;  // of the last new disk
   std::size_t making_ = 0;
   std::size_t waiting_ = 0;
-  std::string last_error_;
+  std::optional<Error> last_error_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };
