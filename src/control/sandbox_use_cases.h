@@ -33,7 +33,6 @@ asio::awaitable<Result<Sandbox>> fork_sandbox(Control&, std::string organization
 asio::awaitable<Result<Sandbox>> snapshot_sandbox(Control&, std::string organization_id, std::string sandbox,
                                                   std::string name);
 
-// Minutes, as in model::Intervals; a `ttl` counts from now.
 enum class Interval { stop, pause, archive, destroy, ttl };
 asio::awaitable<Result<Sandbox>> set_interval(Control&, std::string organization_id, std::string sandbox,
                                               Interval which, std::int64_t minutes);

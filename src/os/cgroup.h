@@ -52,8 +52,6 @@ class CgroupTree {
   virtual Result<void> set_cpuset(const std::string& name, const std::string& list) = 0;
   virtual Result<void> set_pids(const std::string& name, std::uint32_t max) = 0;
   virtual Result<void> freeze(const std::string& name, bool frozen) = 0;
-  // Gives back what memory of it can be had again: cached files, and with swap more. Best effort; may take seconds.
-  virtual void reclaim(const std::string& name) = 0;
   virtual Result<CgroupUsage> usage(const std::string& name) = 0;
   // All processes of the sandbox by host pid, PID 1 too where it lies in the same group.
   virtual Result<std::vector<pid_t>> processes(const std::string& name) = 0;

@@ -101,8 +101,6 @@ class CgroupV1 final : public CgroupTree {
     return write_at(of("freezer"), name + "/freezer.state", frozen ? "FROZEN" : "THAWED");
   }
 
-  void reclaim(const std::string& name) override { (void)write_at(of("memory"), name + "/memory.force_empty", "0"); }
-
   Result<CgroupUsage> usage(const std::string& name) override;
 
   Result<std::vector<pid_t>> processes(const std::string& name) override {

@@ -90,12 +90,6 @@ class CgroupV2 final : public CgroupTree {
     return write_at(dir(), name + "/cgroup.freeze", frozen ? "1" : "0");
   }
 
-  // Asked for all of it, the kernel says EAGAIN when it has found what there is. Linux 5.19 and later.
-  void reclaim(const std::string& name) override {
-    const auto now = number_of(read_at(dir(), name + "/memory.current", 64));
-    if (now > 0) (void)write_at(dir(), name + "/memory.reclaim", std::to_string(now));
-  }
-
   Result<CgroupUsage> usage(const std::string& name) override {
     CgroupUsage usage;
     SB_TRY(auto now, read_at(dir(), name + "/memory.current", 64));

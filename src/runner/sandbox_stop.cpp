@@ -10,6 +10,7 @@
 #include <boost/json.hpp>
 #include <set>
 
+#include "os/reclaim.h"
 #include "runner/sandbox_state.h"
 
 namespace sebring::runner {
@@ -128,7 +129,7 @@ asio::awaitable<void> Sandboxes::reclaim_paused() {
     std::string group = std::move(to_reclaim_.front());
     to_reclaim_.pop_front();
     (void)co_await parts_.workers.run([&](runtime::Host::Wires&) {
-      parts_.host.cgroups().reclaim(group);
+      if (auto memory = parts_.host.cgroups().memory_directory(group)) os::reclaim_memory(memory->get());
       return true;
     });
   }
