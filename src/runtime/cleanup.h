@@ -42,6 +42,7 @@ class Cleanup {
   void run();
   void collect(std::vector<Work>& works);
   void advance(std::vector<Work>& works);
+  static void close_ended(std::vector<Work>& works);
   bool processes_ended(Work& work);
   bool link_gone(Work& work);
   bool groups_gone(Work& work);
