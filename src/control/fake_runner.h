@@ -28,6 +28,7 @@ class FakeRunner final : public RunnerClient {
   std::chrono::milliseconds delay{0};  // of every call that changes something
   std::chrono::milliseconds archive_delay{0};
   int calls = 0;
+  int restored = 0;                     // archives unpacked
   std::function<void()> before_change;  // at the beginning of every call that changes something
   std::string boot_id = "boot-1";
 
@@ -123,6 +124,8 @@ class FakeRunner final : public RunnerClient {
   asio::awaitable<Result<RunnerReport>> restore(std::string id, std::string, std::string, std::int64_t) override {
     co_await sleep(archive_delay);
     SB_CO_CHECK(co_await begin());
+    if (held.contains(id)) co_return held[id];
+    ++restored;
     co_return put(id, RunnerState::stopped);
   }
   asio::awaitable<Result<RunnerUsage>> usage(std::string id) override {

@@ -123,6 +123,18 @@ TEST_CASE("nothing is taken away before the row says so") {
   CHECK(witness.seen[4] == "none");  // its name is free already
 }
 
+TEST_CASE("half a disk of a restore that was cut is not taken for a whole one") {
+  TestBench bench;
+  const auto made = bench.create("one");
+  bench.run(stop_sandbox(bench.control(), bench.organization, "one", false)).value();
+  bench.run(archive_sandbox(bench.control(), bench.organization, "one")).value();
+  REQUIRE(bench.until([&] { return bench.state(made.id) == SandboxState::archived && bench.runner.held.empty(); }));
+  bench.runner.held[made.id] = {made.id, RunnerState::stopped, "", "boot-1", {}};
+  bench.run(start_sandbox(bench.control(), bench.organization, "one")).value();
+  CHECK(bench.state(made.id) == SandboxState::started);
+  CHECK(bench.runner.restored == 1);
+}
+
 TEST_CASE("an archive that is damaged, or not to be had for the moment") {
   TestBench bench;
   const auto made = bench.create("one");
