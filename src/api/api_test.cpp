@@ -119,7 +119,7 @@ TEST_CASE("errors have their shape") {
   CHECK(missing.field("source") == "DAYTONA_API");
   CHECK(parse_iso8601(missing.field("timestamp")));
   CHECK(missing.headers.find("X-Daytona-Api-Version") == "0.190.0");
-  const auto full = error_response(Error(Errc::unavailable, "busy", "retry_after"), "/api/sandbox", 0);
+  const auto full = error_response(fail(Errc::unavailable, "busy", "retry_after").error(), "/api/sandbox", 0);
   CHECK(full.status == 503);
   CHECK(full.headers.find("Retry-After") == "1");
   CHECK(server.ask("GET", "/nothing/here").message() == "Cannot GET /api/nothing/here");

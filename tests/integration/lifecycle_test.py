@@ -173,7 +173,7 @@ class Archiving(LifecycleTest):
 
 
 class Copying(LifecycleTest):
-    IDENTITY = "hostname; cat /etc/hostname; cat /etc/machine-id; echo $DAYTONA_SANDBOX_ID; ip -o -4 address show eth0 | awk '{print $4}'; echo $DECLARED"
+    IDENTITY = "hostname; cat /etc/hostname; cat /etc/machine-id; echo $DAYTONA_SANDBOX_ID; hostname -I || ip -o -4 address show eth0 | awk '{print $4}'; echo $DECLARED"
 
     def test_forks_are_others(self):
         parent = self.box(name="parent-" + uuid.uuid4().hex[:6], env={"DECLARED": "yes"})
@@ -284,7 +284,10 @@ class Idling(LifecycleTest):
         used["terminal"] = box()
         held.callback(self.terminal(used["terminal"]).close)
         used["processor"] = box()
-        self.run_in(used["processor"], "nohup sh -c 'while :; do :; done' >/dev/null 2>&1 &")
+        # A fifth of a processor; the floor is a twentieth.
+        busy = "import time\nwhile True:\n  end = time.process_time() + 0.02\n  while time.process_time() < end: pass\n  time.sleep(0.08)\n"
+        self.good("POST", f"/toolbox/{used['processor']}/files/upload-v2?path=/tmp/busy.py", busy, headers={"Content-Type": "application/octet-stream"})
+        self.run_in(used["processor"], "nohup python3 /tmp/busy.py >/dev/null 2>&1 &")
         used["preview"] = box()
         self.run_in(used["preview"], "(nohup python3 -m http.server 8124 >/dev/null 2>&1 &); for i in $(seq 100); do curl -s -o /dev/null http://127.0.0.1:8124/ && break; sleep 0.1; done")
         link = self.good("GET", f"/api/sandbox/{used['preview']}/ports/8124/preview-url")
