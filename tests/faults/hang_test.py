@@ -19,6 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 from harness import Leftovers, Server  # noqa: E402
 
 CONVERGE_SECONDS = 60
+# Ignores TERM, so that a stop takes its whole grace.
+DEAF = "(nohup sh -c 'trap \"\" TERM; : > /tmp/deaf; while :; do sleep 0.1; done' >/dev/null 2>&1 &); until [ -e /tmp/deaf ]; do sleep 0.02; done"
 RESTS = ("started", "stopped", "paused", "archived", "error")
 
 
@@ -58,7 +60,7 @@ class HangTest(unittest.TestCase):
         for what in ("stop", "pause", "resume", "start", "fork", "snapshot", "archive", "restore", "resize", "delete", "bystander"):
             boxes[what] = server.create(snapshot="daytona-small")["id"]
             server.execute(boxes[what], "echo kept > /home/daytona/file; sync /home/daytona/file")
-        server.execute(boxes["stop"], "nohup sh -c 'trap \"\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 &")
+        server.execute(boxes["stop"], DEAF)
         for what in ("start", "archive", "restore"):
             self.assertEqual(self.call(server, "POST", f"/api/sandbox/{boxes[what]}/stop")[0], 200)
         self.assertEqual(self.call(server, "POST", f"/api/sandbox/{boxes['resume']}/pause")[0], 200)
@@ -159,7 +161,7 @@ class HangTest(unittest.TestCase):
         server = self.with_server()
         for pause in (None, 0.0, 0.003, 0.01):
             box = server.create(snapshot="daytona-small")["id"]
-            server.execute(box, "nohup sh -c 'trap \"\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 &")
+            server.execute(box, DEAF)
             asked = threading.Thread(target=self.call, args=(server, "POST", f"/api/sandbox/{box}/stop"))
             asked.start()
             if pause is None:

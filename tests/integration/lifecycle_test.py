@@ -232,7 +232,7 @@ class Failing(LifecycleTest):
 
     def test_what_waits_in_line(self):
         box = self.box()
-        self.run_in(box, "nohup sh -c 'trap \"\" TERM; while :; do sleep 0.1; done' >/dev/null 2>&1 &")
+        self.run_in(box, "(nohup sh -c 'trap \"\" TERM; : > /tmp/deaf; while :; do sleep 0.1; done' >/dev/null 2>&1 &); until [ -e /tmp/deaf ]; do sleep 0.02; done")
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             stop = pool.submit(self.api, "POST", f"/api/sandbox/{box}/stop")
             self.until("it stops", lambda: self.state(box) == "stopping", 20)

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import unittest
+import unittest.mock
 import urllib.request
 import uuid
 
@@ -160,7 +161,9 @@ class Story(unittest.TestCase):
         while not dispatcher.is_connected and time.monotonic() < deadline:
             time.sleep(0.01)
         self.assertTrue(dispatcher.is_connected)
-        sandbox.refresh_data = lambda *_, **__: None  # polling would tell nothing now
+        blind = unittest.mock.patch.object(type(sandbox), "refresh_data", lambda *_, **__: None)  # polling tells nothing now
+        blind.start()
+        self.addCleanup(blind.stop)
         for call, wait, state in (("stop", sandbox.wait_for_sandbox_stop, "stopped"), ("start", sandbox.wait_for_sandbox_start, "started")):
             asked = threading.Thread(target=ask, args=("POST", f"/sandbox/{sandbox.id}/{call}"))
             asked.start()
