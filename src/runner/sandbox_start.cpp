@@ -63,7 +63,7 @@ static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, ru
     job.spec.write_files = true;
   }
   Record stopped = job.record;  // what holds when this fails
-  auto slot = parts.slots.take(job.spec.layers, !job.spec.upper.empty(), kSlotMilliseconds);
+  auto slot = parts.slots.take(job.spec.layers, !job.spec.upper.empty(), job.spec.limits, kSlotMilliseconds);
   if (!slot) return std::unexpected(std::move(slot).error());
   if (job.spec.upper.empty()) job.record.disk = slot->upper;
   job.record.state = State::running;
@@ -115,8 +115,8 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   job.spec.configuration = spec.toolbox;
   job.spec.write_files = !job.fresh && files != sandbox->record.files_written;
   job.record.files_written = files;
-  // The root of its last life may not be unmounted yet, which takes a sync of the pool. All its processes have ended, so
-  // nobody uses that mount any more, and overlayfs does not mind a second one on the same upper then.
+  // The root of its last life may not be unmounted yet, which takes a sync of the pool. All its processes have ended,
+  // so nobody uses that mount any more, and overlayfs does not mind a second one on the same upper then.
   SB_CO_TRY(auto outcome,
             co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); }));
   sandbox->record = std::move(outcome.record);

@@ -129,8 +129,8 @@ void Cleanup::wait_for_events(const std::vector<Work>& works) {
   }
 }
 
-// The last close of a root syncs the pool's file system: those that are closed at the same time share a commit, while one
-// after the other they could not keep up with a burst of deletes.
+// The last close of a root syncs the pool's file system: those that are closed at the same time share a commit, while
+// one after the other they could not keep up with a burst of deletes.
 void Cleanup::close_ended(std::vector<Work>& works) {
   std::vector<Work*> closing;
   for (auto& work : works)

@@ -22,7 +22,7 @@ struct Leftover {
   std::string upper;            // disk to be destroyed; empty: kept
   std::string snapshot;         // read-only copy to be destroyed
   // Called from the cleanup thread.
-  std::function<void()> done;    // nothing is left
+  std::function<void()> done;  // nothing is left
 };
 
 class Cleanup {

@@ -64,11 +64,16 @@ Result<SlotMaker> SlotMaker::make(Host& host, Cleanup& cleanup) {
   return SlotMaker(host, cleanup, std::move(wires));
 }
 
-Result<Slot> SlotMaker::make_slot(std::string upper, const std::vector<std::string>& layers) {
+Result<Slot> SlotMaker::make_slot(std::string upper, const std::vector<std::string>& layers,
+                                  std::optional<Limits> limits) {
   Slot slot;
   SB_TRY(slot.index, host_.leases().take());
   slot.upper = std::move(upper);
   auto built = build(slot, layers);
+  if (built && limits) {
+    built = apply_limits(host_, slot.index, *limits);
+    slot.limits = limits;
+  }
   if (built) return slot;
   cleanup_.dispose(leftover_of(std::move(slot), true));
   return std::unexpected(std::move(built).error().while_doing("prepare a slot"));

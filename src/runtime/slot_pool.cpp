@@ -54,12 +54,13 @@ void SlotPool::refill() {
       continue;
     }
     std::vector<std::string> layers = wants_plain_slot() ? std::vector<std::string>{} : usual_layers_;
+    std::optional<Limits> limits = usual_limits_;
     ++making_;
     lock.unlock();
     auto slot = [&]() -> Result<Slot> {
       if (!maker) return std::unexpected(maker.error());
       SB_TRY(auto upper, uppers_.take());
-      return maker->make_slot(std::move(upper), layers);
+      return maker->make_slot(std::move(upper), layers, limits);
     }();
     lock.lock();
     --making_;
@@ -86,10 +87,12 @@ std::deque<Slot>::iterator SlotPool::pick(const std::vector<std::string>& layers
   return plain != slots_.end() ? plain : slots_.begin();
 }
 
-Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_disk, int milliseconds) {
+Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_disk, const Limits& limits,
+                            int milliseconds) {
   auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   std::unique_lock lock(mutex_);
   if (!own_disk && usual_layers_ != layers) usual_layers_ = layers;
+  usual_limits_ = limits;
   ++waiting_;
   while (slots_.empty() && !stopping_) {
     less_.notify_one();
