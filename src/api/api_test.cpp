@@ -288,6 +288,10 @@ TEST_CASE("a create that is asked twice with one key makes one sandbox") {
   // What failed was not made: the same key may try again.
   server.runner->next_error = Error(Errc::internal, "no");
   CHECK(server.ask("POST", "/sandbox", "{}", {{"Idempotency-Key", "2"}}).status == 400);
+  const auto made = server.ask("POST", "/sandbox", "{}", {{"Idempotency-Key", "2"}});
+  CHECK(made.field("state") == "started");
+  CHECK(server.ask("POST", "/sandbox", "{}", {{"Idempotency-Key", "2"}}).field("id") == made.field("id"));
+  CHECK(server.ask("DELETE", "/sandbox/" + made.field("id")).status == 200);
   const std::string path = "/sandbox/" + first.field("id") + "/fork";
   const auto fork = server.ask("POST", path, "{}", {{"Idempotency-Key", "3"}});
   CHECK(server.ask("POST", path, "{}", {{"Idempotency-Key", "3"}}).field("id") == fork.field("id"));

@@ -256,7 +256,11 @@ TEST_CASE("every call in every state") {
   // A destroyed or unknown one is not there, for any call.
   const std::string gone = matrix.put(situations().front());
   CHECK(matrix.server.ask("DELETE", "/sandbox/" + gone).status == 200);
-  for (const std::string id : {gone, std::string("nobody"), std::string("11111111-1111-4111-8111-111111111111")}) {
+  // Nor is one that failed and is being deleted.
+  const std::string failed =
+      matrix.put({"failed, doomed", SandboxState::error, DesiredState::destroyed, kNowhere, "", "", false});
+  for (const std::string id :
+       {gone, failed, std::string("nobody"), std::string("11111111-1111-4111-8111-111111111111")}) {
     for (const Call& call : calls()) {
       CAPTURE(call.path);
       const Answer answer = matrix.server.ask(call.method, "/sandbox/" + id + call.path, call.body);
