@@ -12,12 +12,15 @@
 #include <optional>
 
 #include "bring_up.h"
+#include "children.h"
 #include "cli/output.h"
 #include "cli/quickstart.h"
 #include "listen.h"
+#include "os/open_files.h"
 #include "places.h"
 #include "public_url.h"
 #include "role.h"
+#include "runner/runner.h"
 #include "runner_calls.h"
 #include "supervisor.h"
 
@@ -32,6 +35,7 @@ constexpr std::chrono::milliseconds kSandboxesDeadline{2500};
 // The runner gets what is left, and this at least: killed while it takes down slots it leaves work for the next start.
 constexpr std::chrono::milliseconds kAllOfIt{4700};
 constexpr std::chrono::milliseconds kRunnerGraceMin{1000};
+constexpr std::chrono::milliseconds kChildrenPatience{500};
 
 void log_line(std::string_view text) {
   // One write: lines of the roles go to the same place.
@@ -177,13 +181,23 @@ class Up {
   asio::awaitable<void> stop() {
     const auto end = Steady::now() + kAllOfIt;
     co_await supervisor_.stop("control", kControlGrace);
-    if (config_.stop_sandboxes_on_exit && supervisor_.pid_of("runner") > 0)
-      co_await stop_all_sandboxes(runner_, kSandboxGrace, kSandboxesDeadline, log_line_function());
+    if (config_.stop_sandboxes_on_exit && supervisor_.pid_of("runner") > 0) co_await stop_sandboxes();
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Steady::now());
     co_await supervisor_.stop("runner", std::max(left, kRunnerGraceMin));
-    if (config_.stop_sandboxes_on_exit) remove_run_dir(places_);
+    if (config_.stop_sandboxes_on_exit) {
+      end_children(kChildrenPatience);
+      remove_run_dir(places_);
+    }
     log_line("stopped");
     io_.stop();
+  }
+
+  // Thousands of sandboxes do not stop one by one in the time there is. Their next start finds them stopped.
+  asio::awaitable<void> stop_sandboxes() {
+    co_await stop_all_sandboxes(runner_, kSandboxGrace, kSandboxesDeadline, log_line_function());
+    const std::string marker = config_.data_dir + "/runner/" + runner::kEndedByStop;
+    const UniqueFd made(::open(marker.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    kill_children(supervisor_.pid_of("runner"));
   }
 
   asio::io_context io_{1};
@@ -205,6 +219,7 @@ class Up {
 
 int run_up(config::Config config, const UpOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
+  os::raise_open_files();  // the roles inherit it
   Up up(std::move(config), options);
   auto code = up.run();
   if (code) return *code;

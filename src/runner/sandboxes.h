@@ -44,7 +44,8 @@ class Sandboxes {
   ~Sandboxes();
 
   // Before anything else: finds what runs still, declares the rest stopped, destroys what nobody knows.
-  Result<void> recover(std::map<std::string, Record> records);
+  // `ended_by_stop`: see kEndedByStop.
+  Result<void> recover(std::map<std::string, Record> records, bool ended_by_stop);
 
   // Each as in PROTOCOL.md; the JSON of a Report.
   asio::awaitable<Result<boost::json::object>> ensure_running(std::string id, Spec spec);
