@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "cli/output.h"
 #include "control/log.h"
+#include "net/pulse.h"
 #include "net/server.h"
 #include "proxy/dial.h"
 #include "proxy/preview_proxy.h"
@@ -138,6 +139,8 @@ class ControlProcess {
   asio::awaitable<void> start() {
     auto started = co_await plane_.start();
     if (started) started = serve();
+    if (auto pulse = input_.sockets.find("pulse"); started && pulse != input_.sockets.end())
+      pulse_.emplace(io_.get_executor(), std::move(pulse->second));
     if (started) co_return;
     code_ = cli::Output().fail(std::move(started).error().while_doing("control"));
     io_.stop();
@@ -209,6 +212,7 @@ class ControlProcess {
   }
 
   asio::io_context io_{1};
+  std::optional<net::Pulse> pulse_;
   RoleInput input_;
   api::ControlPlane plane_;
   std::string secret_;

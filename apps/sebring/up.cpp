@@ -43,6 +43,18 @@ void log_line(std::string_view text) {
   [[maybe_unused]] auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
+// The ends of a pipe through which a role shows that it is well.
+struct PulsePipe {
+  UniqueFd reading;
+  UniqueFd writing;
+};
+
+Result<PulsePipe> make_pulse_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno(errno, "make a pipe");
+  return PulsePipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
 struct Sockets {
   std::map<std::string, UniqueFd, std::less<>> control;
   UniqueFd runner;
@@ -96,14 +108,20 @@ class Up {
 
   Result<void> start_roles() {
     const std::string settings = config::serialise(config_);
-    SB_CHECK(supervisor_.add({"runner",
-                              std::nullopt,
-                              places_.instance,
-                              settings,
-                              {{"api", sockets_.runner.get()}, {"dial", sockets_.dial.get()}}}));
+    SB_TRY(runner_pulse_, make_pulse_pipe());
+    SB_TRY(control_pulse_, make_pulse_pipe());
+    SB_CHECK(supervisor_.add(
+        {"runner",
+         std::nullopt,
+         places_.instance,
+         settings,
+         {{"api", sockets_.runner.get()}, {"dial", sockets_.dial.get()}, {"pulse", runner_pulse_.writing.get()}},
+         runner_pulse_.reading.get()}));
     std::vector<std::pair<std::string, int>> control;
     for (const auto& [name, fd] : sockets_.control) control.emplace_back(name, fd.get());
-    return supervisor_.add({"control", control_user_, places_.instance, settings, std::move(control)});
+    control.emplace_back("pulse", control_pulse_.writing.get());
+    return supervisor_.add(
+        {"control", control_user_, places_.instance, settings, std::move(control), control_pulse_.reading.get()});
   }
 
   asio::awaitable<void> serve() {
@@ -189,6 +207,7 @@ class Up {
   SystemUser control_user_;
   Places places_;
   Sockets sockets_;
+  PulsePipe runner_pulse_, control_pulse_;
   net::Client runner_;
   asio::signal_set signals_;
   Supervisor supervisor_;

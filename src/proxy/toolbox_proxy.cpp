@@ -160,6 +160,9 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_as_preview(net::Exchange& ex
 
 asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, Sandbox sandbox, Grant grant,
                                                        net::RequestHead head, std::string location_prefix) {
+  if (!sandbox.started && !skips_activity(exchange.request())) {
+    if (auto woken = co_await shared_.access.wake(sandbox.id)) sandbox = std::move(*woken);
+  }
   if (!sandbox.started) co_return fail(not_started(sandbox.state));
   OpenCounts::Hold hold = shared_.open.hold(sandbox.id);
   if (!hold) co_return fail(Errc::exhausted, "too many open requests to this sandbox");
