@@ -6,7 +6,7 @@
 #   test     registries, servers and languages of the integration tests
 #   bench    the runtimes that benchmarks compare with
 #   vm       QEMU and what makes disks for it, for scripts/test-vm.sh
-#   browser  Chromium, for the tests of the dashboard
+#   browser  Chromium, for the tests of what people see
 set -euo pipefail
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 

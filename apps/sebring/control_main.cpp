@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -224,12 +225,21 @@ class ControlProcess {
   int code_ = 0;
 };
 
+// Every tunnel is two descriptors, and shells start services with a soft limit of 1024.
+void allow_many_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 }  // namespace
 
 int run_control(RoleInput input) {
   // Holds secrets of many users: nobody else of this user id may look inside.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::signal(SIGPIPE, SIG_IGN);
+  allow_many_files();
   auto secret = preview_secret(input.config.data_dir + "/control");
   if (!secret) return cli::Output().fail(secret.error(), kDoNotRestart);
   auto config = control_config(input);

@@ -102,6 +102,10 @@ TEST_CASE("bad tokens") {
       server.ask("GET", "/sandbox", "", {{"X-Daytona-Organization-ID", "11111111-1111-4111-8111-111111111111"}});
   CHECK(foreign.status == 403);
   CHECK(foreign.message() == "Invalid authentication context");
+  for (const std::string no_id : {"", "AbCdEfGh0123456789IjKlMnOpQrStUv", "x"}) {
+    CAPTURE(no_id);
+    CHECK(server.ask("GET", "/sandbox", "", {{"X-Daytona-Organization-ID", no_id}}).status == 200);
+  }
 }
 
 TEST_CASE("errors have their shape") {

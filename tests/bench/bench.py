@@ -24,6 +24,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 from harness import BUILD, Server, snapshot_directory  # noqa: E402
 from ws import WebSocket  # noqa: E402
 
+import reach_bench  # noqa: E402
+
 ROWS = []
 
 
@@ -522,7 +524,9 @@ def main():
     parts = {"memory": lambda s: memory(s, 50 * scale), "life": lambda s: life(s, 100 * scale),
              "sustained": lambda s: sustained(s, 2 * scale), "burst": lambda s: burst(s, 1 + scale), "inside": lambda s: inside(s, scale),
              "forks": lambda s: forks(s, 5 * scale), "states": lambda s: states(s, 10 * scale), "archives": lambda s: archives(s, 256 * scale),
-             "events": lambda s: events(s, 125 * scale, 5 * scale), "rows": lambda s: many_rows(s, 2500 * scale), "sdks": lambda s: sdks(s, 25 * scale), "peers": lambda s: peers(s, 12 * scale)}
+             "events": lambda s: events(s, 125 * scale, 5 * scale), "rows": lambda s: many_rows(s, 2500 * scale), "sdks": lambda s: sdks(s, 25 * scale),
+             "previews": lambda s: reach_bench.previews(sys.modules[__name__], load, s, scale),
+             "ssh": lambda s: reach_bench.ssh(sys.modules[__name__], s, 10 * scale), "peers": lambda s: peers(s, 12 * scale)}
     wanted = [p for p in arguments.only.split(",") if p] or list(parts)
     print(f"load {os.getloadavg()}, {os.cpu_count()} cpus, kernel {os.uname().release}; milliseconds unless said")
     with Server({"slots": 64}) as server:
