@@ -44,6 +44,14 @@ Result<void> write_first_files(int upper, const std::vector<FirstFile>& files) {
 
 }  // namespace
 
+std::size_t Pool::upper_group(const std::string& name) {
+  return name.empty() ? 0 : static_cast<unsigned char>(name.back()) % kUpperGroups;
+}
+
+std::string Pool::upper_path(const std::string& name) const {
+  return "i/" + config_.instance + "/sb/" + std::to_string(upper_group(name)) + "/" + name;
+}
+
 Result<void> Pool::set_first_files(std::vector<FirstFile> files) {
   first_files_ = std::move(files);
   return kind_ == PoolKind::directories ? Result<void>{} : make_instance_seed();
@@ -106,8 +114,8 @@ Result<void> Pool::make_directory_upper(int parent, const std::string& name) {
 
 Result<void> Pool::create_upper(const std::string& name, std::uint64_t limit_bytes) {
   if (kind_ == PoolKind::directories) {
-    SB_CHECK(make_directory_upper(uppers_.get(), name));
-    SB_TRY(auto upper, os::open_at(uppers_.get(), name, O_RDONLY | O_DIRECTORY));
+    SB_CHECK(make_directory_upper(upper_parent(name), name));
+    SB_TRY(auto upper, os::open_at(upper_parent(name), name, O_RDONLY | O_DIRECTORY));
     return write_first_files(upper.get(), first_files_);
   }
   // Shared: snapshots made at the same time share a commit.
@@ -115,7 +123,7 @@ Result<void> Pool::create_upper(const std::string& name, std::uint64_t limit_byt
   if (seed_number_ <= layers_top_)
     return fail(Errc::unavailable, "the pool still counts inode numbers up to those of its images (some seconds)");
   os::btrfs::SnapshotSpec spec{.source = seed_.get(), .limit_bytes = limit_bytes, .users_group = own_file_system_};
-  return os::btrfs::snapshot(uppers_.get(), name, spec, quotas_);
+  return os::btrfs::snapshot(upper_parent(name), name, spec, quotas_);
 }
 
 // No instant copy here. `cp` keeps hard links, holes, attributes and, on xfs, shares the blocks.
@@ -129,22 +137,22 @@ Result<void> Pool::copy_tree(const std::string& from, const std::string& to) {
 
 Result<void> Pool::copy_upper(const std::string& from, const std::string& to, std::uint64_t limit_bytes) {
   if (kind_ == PoolKind::directories) return copy_tree(upper_path(from), upper_path(to));
-  return snapshot(upper_path(from), uppers_.get(), to, limit_bytes, false);
+  return snapshot(upper_path(from), upper_parent(to), to, limit_bytes, false);
 }
 
 Result<void> Pool::destroy_upper(const std::string& name) {
-  if (kind_ == PoolKind::directories) return os::remove_tree_at(uppers_.get(), name);
-  return os::btrfs::destroy_subvolume(uppers_.get(), name);
+  if (kind_ == PoolKind::directories) return os::remove_tree_at(upper_parent(name), name);
+  return os::btrfs::destroy_subvolume(upper_parent(name), name);
 }
 
 Result<void> Pool::set_limit(const std::string& name, std::uint64_t bytes) {
   if (!hard_limits()) return {};
-  SB_TRY(auto upper, os::open_at(uppers_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  SB_TRY(auto upper, os::open_at(upper_parent(name), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   return os::btrfs::set_limit(upper.get(), bytes);
 }
 
 Result<std::uint64_t> Pool::usage(const std::string& name) {
-  SB_TRY(auto upper, os::open_at(uppers_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  SB_TRY(auto upper, os::open_at(upper_parent(name), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (!hard_limits()) return tree_bytes(upper.get(), 0);
   SB_TRY(auto usage, os::btrfs::usage(upper.get()));
   return usage.bytes;
@@ -152,17 +160,19 @@ Result<std::uint64_t> Pool::usage(const std::string& name) {
 
 Result<void> Pool::extend_limit_after_fork(const std::string& name, std::uint64_t plan_bytes) {
   if (quotas_ != os::btrfs::Quotas::simple) return {};  // classic ones count what is shared exactly
-  SB_TRY(auto upper, os::open_at(uppers_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  SB_TRY(auto upper, os::open_at(upper_parent(name), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   SB_TRY(auto usage, os::btrfs::usage(upper.get()));
   return os::btrfs::set_limit(upper.get(), plan_bytes + usage.bytes);
 }
 
 std::vector<std::string> Pool::uppers() const {
-  auto names = os::list_dir_at(uppers_.get(), ".");
-  return names ? *names : std::vector<std::string>{};
+  std::vector<std::string> all;
+  for (const auto& parent : upper_parents_)
+    if (auto names = os::list_dir_at(parent.get(), ".")) all.insert(all.end(), names->begin(), names->end());
+  return all;
 }
 
-bool Pool::has_upper(const std::string& name) const { return os::exists_at(uppers_.get(), name + "/u"); }
+bool Pool::has_upper(const std::string& name) const { return os::exists_at(upper_parent(name), name + "/u"); }
 bool Pool::has_snapshot(const std::string& name) const { return os::exists_at(snapshots_.get(), name + "/u"); }
 
 Result<void> Pool::make_snapshot(const std::string& upper, const std::string& name) {
@@ -173,7 +183,7 @@ Result<void> Pool::make_snapshot(const std::string& upper, const std::string& na
 Result<void> Pool::create_upper_from_snapshot(const std::string& from, const std::string& upper,
                                               std::uint64_t limit_bytes) {
   if (kind_ == PoolKind::directories) return copy_tree(snapshot_path(from), upper_path(upper));
-  return snapshot(snapshot_path(from), uppers_.get(), upper, limit_bytes, false);
+  return snapshot(snapshot_path(from), upper_parent(upper), upper, limit_bytes, false);
 }
 
 Result<void> Pool::destroy_snapshot(const std::string& name) {

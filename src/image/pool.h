@@ -4,8 +4,9 @@
 //   layers/<digest>/          one subvolume for all layers, so that inode numbers in it are unique
 //   seeds/<number>/{u,w}      subvolumes whose inode counter is above <number>
 //   i/<instance>/seed         snapshot of the best one, with this instance's first files in u
-//   i/<instance>/sb/<upper>   a sandbox's disk: u is overlayfs' upper, w its work directory
+//   i/<instance>/sb/<group>/<upper>   a sandbox's disk: u is overlayfs' upper, w its work directory
 //   i/<instance>/snap/<name>  read-only copies of disks
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <shared_mutex>
@@ -78,7 +79,7 @@ class Pool {
   std::vector<std::string> uppers() const;
   bool has_upper(const std::string& name) const;
   // Path below root() of the upper's directory that holds u and w.
-  std::string upper_path(const std::string& name) const { return "i/" + config_.instance + "/sb/" + name; }
+  std::string upper_path(const std::string& name) const;
 
   // --- read-only copies -------------------------------------------------------------------------------------------
   Result<void> make_snapshot(const std::string& upper, const std::string& snapshot);
@@ -121,7 +122,11 @@ class Pool {
   UniqueFd root_;
   UniqueFd layers_;
   UniqueFd instance_;
-  UniqueFd uppers_;
+  // btrfs holds the parent's lock while it commits a snapshot: in one directory each would wait for all before it.
+  static constexpr std::size_t kUpperGroups = 16;
+  static std::size_t upper_group(const std::string& name);
+  int upper_parent(const std::string& name) const { return upper_parents_[upper_group(name)].get(); }
+  std::array<UniqueFd, kUpperGroups> upper_parents_;
   UniqueFd snapshots_;
   std::vector<FirstFile> first_files_;
   mutable std::shared_mutex seed_mutex_;  // guards seed_ and seed_number_

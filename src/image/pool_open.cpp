@@ -144,7 +144,11 @@ Result<void> Pool::make_layout() {
     SB_CHECK(os::make_dir_at(root(), name, 0755));
   SB_TRY(layers_, os::open_at(root(), "layers", O_RDONLY | O_DIRECTORY));
   SB_TRY(instance_, os::open_at(root(), instance, O_RDONLY | O_DIRECTORY));
-  SB_TRY(uppers_, os::open_at(instance_.get(), "sb", O_RDONLY | O_DIRECTORY));
+  for (std::size_t group = 0; group < kUpperGroups; ++group) {
+    const std::string name = "sb/" + std::to_string(group);
+    SB_CHECK(os::make_dir_at(instance_.get(), name, 0755));
+    SB_TRY(upper_parents_[group], os::open_at(instance_.get(), name, O_RDONLY | O_DIRECTORY));
+  }
   SB_TRY(snapshots_, os::open_at(instance_.get(), "snap", O_RDONLY | O_DIRECTORY));
   if (!btrfs) return {};
   seeds_ = std::make_unique<Seeds>(root(), [this](std::uint64_t) { (void)make_instance_seed(); });

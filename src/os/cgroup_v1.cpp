@@ -73,8 +73,8 @@ class CgroupV1 final : public CgroupTree {
     return all;
   }
 
-  Result<void> move_to_toolboxes(pid_t pid) override {
-    return write_at(of("memory"), std::string(kToolboxes) + "/cgroup.procs", std::to_string(pid));
+  Result<UniqueFd> toolboxes_join_descriptor() override {
+    return open_at(of("memory"), std::string(kToolboxes) + "/tasks", O_WRONLY);
   }
   Result<UniqueFd> users_join_descriptor(const std::string& name) override {
     return open_at(of("memory"), name + "/tasks", O_WRONLY);

@@ -59,9 +59,9 @@ class CgroupV2 final : public CgroupTree {
     one.push_back(std::move(fd));
     return one;
   }
-  Result<void> move_to_toolboxes(pid_t pid) override {
-    if (!separate_toolboxes_) return {};
-    return write_at(dir(), std::string(kToolboxes) + "/cgroup.procs", std::to_string(pid));
+  Result<UniqueFd> toolboxes_join_descriptor() override {
+    if (!separate_toolboxes_) return UniqueFd();
+    return open_at(dir(), std::string(kToolboxes) + "/cgroup.procs", O_WRONLY);
   }
   Result<UniqueFd> users_join_descriptor(const std::string& name) override {
     if (!separate_toolboxes_) return UniqueFd();

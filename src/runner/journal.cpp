@@ -49,7 +49,10 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& directory) {
   for (const auto& [disk, record] : journal->records_)
     journal->live_bytes_ += (journal->live_[disk] = record_line(record)).size();
   SB_CHECK(journal->compact());
-  journal->thread_ = std::thread([raw = journal.get()] { raw->run(); });
+  journal->thread_ = std::thread([raw = journal.get()] {
+    ::pthread_setname_np(::pthread_self(), "journal");
+    raw->run();
+  });
   return journal;
 }
 

@@ -10,7 +10,6 @@ namespace bj = boost::json;
 namespace {
 
 constexpr int kSlotMilliseconds = 25'000;  // control gives a call 30 s
-constexpr std::chrono::seconds kUnmountPatience{20};
 
 // FNV-1a; only tells whether the texts have changed since the last start.
 std::uint64_t hash_of(std::string_view text) {
@@ -58,7 +57,7 @@ static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, ru
     job.spec.write_files = true;
   }
   Record stopped = job.record;  // what holds when this fails
-  auto slot = parts.slots.take(job.spec.layers, !job.spec.upper.empty(), kSlotMilliseconds);
+  auto slot = parts.slots.take(job.spec.layers, !job.spec.upper.empty(), job.spec.limits, kSlotMilliseconds);
   if (!slot) return std::unexpected(std::move(slot).error());
   if (job.spec.upper.empty()) job.record.disk = slot->upper;
   job.record.state = State::running;
@@ -109,11 +108,8 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   job.spec.configuration = spec.toolbox;
   job.spec.write_files = !job.fresh && files != sandbox->record.files_written;
   job.record.files_written = files;
-  for (auto until = Steady::now() + kUnmountPatience; sandbox->mounted > 0;) {
-    if (Steady::now() > until)
-      co_return fail(Errc::unavailable, "the disk is still being unmounted after its last stop");
-    co_await sandbox->unmounted.wait(std::chrono::seconds(1));
-  }
+  // The root of its last life may not be unmounted yet, which takes a sync of the pool. All its processes have ended, so
+  // nobody uses that mount any more, and overlayfs does not mind a second one on the same upper then.
   SB_CO_TRY(auto outcome,
             co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); }));
   sandbox->record = std::move(outcome.record);

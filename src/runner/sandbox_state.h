@@ -17,13 +17,11 @@ struct Sandboxes::Life {
 };
 
 struct Sandboxes::Sandbox {
-  explicit Sandbox(asio::any_io_executor executor) : gate(std::make_shared<Gate>(executor)), unmounted(executor) {}
+  explicit Sandbox(asio::any_io_executor executor) : gate(std::make_shared<Gate>(executor)) {}
   Record record;
   std::optional<runtime::Container> container;
   std::shared_ptr<Life> life;
   std::shared_ptr<Gate> gate;
-  Signal unmounted;
-  int mounted = 0;  // roots on this disk that are not closed yet: one upper must not be mounted twice
   bool end_expected = false;
   bool removed = false;
 };

@@ -164,13 +164,6 @@ void Sandboxes::let_go(Handle sandbox) {
   sandbox->container.reset();
   sandbox->life.reset();
   sandbox->record.paused = false;
-  ++sandbox->mounted;
-  leftover.closed = [executor = parts_.executor, sandbox] {
-    asio::post(executor, [sandbox] {
-      --sandbox->mounted;
-      sandbox->unmounted.notify_all();
-    });
-  };
   parts_.cleanup.dispose(std::move(leftover));
 }
 

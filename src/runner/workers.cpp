@@ -8,7 +8,10 @@ namespace sebring::runner {
 
 Workers::Workers(asio::any_io_executor executor, runtime::Host& host, std::size_t threads)
     : executor_(std::move(executor)), host_(host) {
-  for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+  for (std::size_t i = 0; i < threads; ++i) {
+    threads_.emplace_back([this] { work(); });
+    ::pthread_setname_np(threads_.back().native_handle(), "worker");
+  }
 }
 
 Workers::~Workers() {

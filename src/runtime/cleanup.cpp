@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 
@@ -23,6 +24,7 @@ namespace {
 
 // What the kernel does late (links, groups with dying processes) is looked at again after this, should no event come.
 constexpr int kLookAgainMilliseconds = 50;
+constexpr std::size_t kClosersMax = 8;
 // A link outlives its namespace only when somebody outside holds that; then it is removed the slow way.
 constexpr auto kLinkPatience = std::chrono::seconds(10);
 
@@ -46,7 +48,10 @@ Result<std::unique_ptr<Cleanup>> Cleanup::start(Host& host) {
   std::unique_ptr<Cleanup> cleanup(new Cleanup(host, std::move(wires), std::move(events)));
   cleanup->wake_.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!cleanup->wake_) return fail_errno(errno, "make an event descriptor");
-  cleanup->thread_ = std::thread([raw = cleanup.get()] { raw->run(); });
+  cleanup->thread_ = std::thread([raw = cleanup.get()] {
+    ::pthread_setname_np(::pthread_self(), "cleanup");
+    raw->run();
+  });
   return cleanup;
 }
 
@@ -124,20 +129,32 @@ void Cleanup::wait_for_events(const std::vector<Work>& works) {
   }
 }
 
-// In phases over the whole batch: the last close of a root syncs the pool's file system, which finds little to do the
-// second time, unless deletes have dirtied it in between.
+// The last close of a root syncs the pool's file system: those that are closed at the same time share a commit, while
+// one after the other they could not keep up with a burst of deletes.
+void Cleanup::close_ended(std::vector<Work>& works) {
+  std::vector<Work*> closing;
+  for (auto& work : works)
+    if (work.ended && !work.closed) closing.push_back(&work);
+  std::atomic<std::size_t> next = 0;
+  auto close_some = [&] {
+    for (std::size_t mine; (mine = next++) < closing.size();) {
+      Work& work = *closing[mine];
+      work.leftover.close.clear();
+      if (!work.leftover.attached_view.empty()) {
+        (void)os::detach_mount(work.leftover.attached_view);
+        ::rmdir(work.leftover.attached_view.c_str());
+      }
+      work.closed = true;
+    }
+  };
+  std::vector<std::jthread> helpers;
+  while (helpers.size() + 1 < std::min(closing.size(), kClosersMax)) helpers.emplace_back(close_some);
+  close_some();
+}
+
 void Cleanup::advance(std::vector<Work>& works) {
   for (auto& work : works) work.ended = work.ended || processes_ended(work);
-  for (auto& work : works) {
-    if (!work.ended || work.closed) continue;
-    work.leftover.close.clear();
-    if (!work.leftover.attached_view.empty()) {
-      (void)os::detach_mount(work.leftover.attached_view);
-      ::rmdir(work.leftover.attached_view.c_str());
-    }
-    work.closed = true;
-    if (work.leftover.closed) work.leftover.closed();
-  }
+  close_ended(works);
   bool destroyed = false;
   for (auto& work : works) {
     if (!work.closed || work.disk_freed) continue;

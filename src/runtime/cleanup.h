@@ -22,8 +22,7 @@ struct Leftover {
   std::string upper;            // disk to be destroyed; empty: kept
   std::string snapshot;         // read-only copy to be destroyed
   // Called from the cleanup thread.
-  std::function<void()> closed;  // its mounts are gone: the disk may be mounted again
-  std::function<void()> done;    // nothing is left
+  std::function<void()> done;  // nothing is left
 };
 
 class Cleanup {
@@ -43,6 +42,7 @@ class Cleanup {
   void run();
   void collect(std::vector<Work>& works);
   void advance(std::vector<Work>& works);
+  static void close_ended(std::vector<Work>& works);
   bool processes_ended(Work& work);
   bool link_gone(Work& work);
   bool groups_gone(Work& work);

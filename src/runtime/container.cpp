@@ -80,7 +80,7 @@ Result<void> send_order(Host& host, const Slot& slot, const StartSpec& spec, int
 }
 
 Result<UniqueFd> start(Host& host, Host::Wires& wires, Slot& slot, const StartSpec& spec) {
-  SB_CHECK(apply_limits(host, slot.index, spec.limits));
+  if (!slot.limits || !slot.limits->same_groups(spec.limits)) SB_CHECK(apply_limits(host, slot.index, spec.limits));
   if (wires.netfilter && !spec.network.is_default())
     SB_CHECK(host.firewall()->set_policy(*wires.netfilter, slot.index, {}, spec.network));
   SB_TRY(auto root,
@@ -102,16 +102,6 @@ std::string hosts_text(const std::string& hostname, const std::vector<HostEntry>
   std::string text = "127.0.0.1\tlocalhost\n127.0.1.1\t" + hostname + "\n::1\tlocalhost ip6-localhost ip6-loopback\n";
   for (const auto& entry : hosts) text += entry.address + "\t" + entry.name + "\n";
   return text;
-}
-
-Result<void> apply_limits(Host& host, Index index, const Limits& limits) {
-  std::string name = name_of(index);
-  SB_CHECK(host.cgroups().set_memory(name, limits.memory_bytes));
-  SB_CHECK(host.cgroups().set_cpus(name, limits.cpus));
-  SB_CHECK(host.cgroups().set_pids(name, limits.pids_max));
-  auto chosen = host.cpus().choose(index, limits.cpus);
-  SB_CHECK(host.cgroups().set_cpuset(name, os::cpu_list_text(chosen)));
-  return host.own_files().fill(index, limits.memory_bytes, static_cast<int>(chosen.size()));
 }
 
 Result<Container> start_container(Host& host, Host::Wires& wires, Cleanup& cleanup, Slot slot, const StartSpec& spec) {

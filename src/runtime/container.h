@@ -9,13 +9,6 @@
 
 namespace sebring::runtime {
 
-struct Limits {
-  double cpus = 1;
-  std::uint64_t memory_bytes = std::uint64_t{1} << 30;
-  std::uint64_t disk_bytes = std::uint64_t{3} << 30;  // in force: the plan, plus what forks still hold
-  std::uint32_t pids_max = 4096;
-};
-
 struct HostEntry {
   std::string address;
   std::string name;
@@ -47,9 +40,6 @@ struct Container {
 
 // Takes the slot, whatever happens: on failure it goes to the cleanup, with its fresh upper.
 Result<Container> start_container(Host& host, Host::Wires& wires, Cleanup& cleanup, Slot slot, const StartSpec& spec);
-
-// New limits of a running one, cgroups and the files that tell them. The disk's limit is the pool's business.
-Result<void> apply_limits(Host& host, Index index, const Limits& limits);
 
 struct UserProcess {
   pid_t pid;

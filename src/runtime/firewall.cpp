@@ -20,6 +20,10 @@ constexpr char kNever[] =
     "0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.168.0.0/16, "
     "198.18.0.0/15, 224.0.0.0/4, 240.0.0.0/4";
 
+// Indices that are let in by one change of the table; divides a chunk of leases.
+constexpr Index kTogether = 64;
+static_assert(kChunk % kTogether == 0);
+
 std::string chain_of(Index index) { return "box_" + std::to_string(index); }
 
 void replace_all(std::string& text, std::string_view what, std::string_view with) {
@@ -132,44 +136,80 @@ Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, st
   return std::unique_ptr<Firewall>(new Firewall(std::move(table), network, with_arp));
 }
 
-Result<void> Firewall::add(os::Netlink& netfilter, Index index) const {
-  os::NftBatch batch(netfilter, table_);
+void Firewall::add_elements(os::NftBatch& batch, Index index) const {
   std::string link = link_of(index);
+  batch.set_family(NFPROTO_INET);
   batch.add_element("boxes", os::NftBatch::interface_key(link));
   batch.add_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
-  if (with_arp_) {
-    batch.set_family(NFPROTO_ARP);
-    batch.add_element("boxes", os::NftBatch::interface_key(link));
-  }
-  return batch.commit("let " + link + " into the firewall");
+  if (!with_arp_) return;
+  batch.set_family(NFPROTO_ARP);
+  batch.add_element("boxes", os::NftBatch::interface_key(link));
 }
 
-// Each element in a batch of its own: one that is missing would undo the others.
-void Firewall::remove(os::Netlink& netfilter, Index index) const {
-  std::string link = link_of(index);
-  auto key = os::NftBatch::interface_key(link);
-  for (auto set : {"listed", "strict", "blocked", "boxes"}) {
+Result<void> Firewall::add(os::Netlink& netfilter, Index index) {
+  std::lock_guard lock(mutex_);
+  if (let_in_.contains(index)) return {};
+  const Index first = index / kTogether * kTogether;
+  os::NftBatch batch(netfilter, table_);
+  for (Index each = first; each < first + kTogether; ++each) add_elements(batch, each);
+  SB_CHECK(batch.commit("let " + link_of(index) + " into the firewall"));
+  for (Index each = first; each < first + kTogether; ++each) let_in_.insert(each);
+  return {};
+}
+
+// Each element in a batch of its own: one that is missing would undo the others. A batch that fails waits for all
+// processors while nobody can change links or tables, so this is only for what may be there.
+void Firewall::remove(os::Netlink& netfilter, Index index) {
+  {
+    std::lock_guard lock(mutex_);
+    if (with_policy_.erase(index) == 0) return;
+  }
+  auto key = os::NftBatch::interface_key(link_of(index));
+  for (auto set : {"listed", "strict", "blocked"}) {
     os::NftBatch batch(netfilter, table_);
     batch.delete_element(set, key);
     (void)batch.commit("");
   }
-  if (with_arp_) {
-    os::NftBatch batch(netfilter, table_);
-    batch.set_family(NFPROTO_ARP);
-    batch.delete_element("boxes", key);
-    (void)batch.commit("");
-  }
-  os::NftBatch source(netfilter, table_);
-  source.delete_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
-  (void)source.commit("");
   os::NftBatch chain(netfilter, table_);
   chain.flush_chain(chain_of(index));
   chain.delete_chain(chain_of(index));
   (void)chain.commit("");
 }
 
+void Firewall::delete_elements(os::Netlink& netfilter, Index index) const {
+  std::string link = link_of(index);
+  os::NftBatch boxes(netfilter, table_), source(netfilter, table_), arp(netfilter, table_);
+  boxes.delete_element("boxes", os::NftBatch::interface_key(link));
+  (void)boxes.commit("");
+  source.delete_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
+  (void)source.commit("");
+  if (!with_arp_) return;
+  arp.set_family(NFPROTO_ARP);
+  arp.delete_element("boxes", os::NftBatch::interface_key(link));
+  (void)arp.commit("");
+}
+
+void Firewall::keep_only(os::Netlink& netfilter, const std::function<bool(Index)>& is_ours) {
+  std::unique_lock lock(mutex_);
+  let_in_.clear();
+  with_policy_ = members_of("inet", "strict");
+  for (Index index : std::set<Index>(with_policy_)) {
+    if (is_ours(index)) continue;
+    lock.unlock();
+    remove(netfilter, index);
+    lock.lock();
+  }
+  std::set<Index> arp = members_of("arp", "boxes");
+  for (Index index : members_of("inet", "boxes")) {
+    if (!is_ours(index))
+      delete_elements(netfilter, index);
+    else if (!with_arp_ || arp.contains(index))
+      let_in_.insert(index);
+  }
+}
+
 Result<void> Firewall::set_policy(os::Netlink& netfilter, Index index, const NetworkPolicy& before,
-                                  const NetworkPolicy& after) const {
+                                  const NetworkPolicy& after) {
   std::string link = link_of(index), chain = chain_of(index);
   auto key = os::NftBatch::interface_key(link);
   os::NftBatch batch(netfilter, table_);
@@ -191,18 +231,20 @@ Result<void> Firewall::set_policy(os::Netlink& netfilter, Index index, const Net
   }
   if (before.block_all && !after.block_all) batch.delete_element("blocked", key);
   if (!before.is_default() && after.is_default()) batch.delete_element("strict", key);
+  std::lock_guard lock(mutex_);
+  if (!after.is_default()) with_policy_.insert(index);
   return batch.commit("set the network policy of " + link);
 }
 
-std::vector<Index> Firewall::members() const {
-  std::vector<Index> indices;
-  auto text = os::run_program_checked({"nft", "list", "set", "inet", table_, "boxes"});
+std::set<Index> Firewall::members_of(const std::string& family, const std::string& set) const {
+  std::set<Index> indices;
+  auto text = os::run_program_checked({"nft", "list", "set", family, table_, set});
   if (!text) return indices;
   for (auto at = text->find("\"sb"); at != std::string::npos; at = text->find("\"sb", at + 3)) {
     auto end = text->find('"', at + 3);
     if (end == std::string::npos) break;
     if (auto number = parse_integer(std::string_view(*text).substr(at + 3, end - at - 3)); number && *number > 0)
-      indices.push_back(static_cast<Index>(*number));
+      indices.insert(static_cast<Index>(*number));
   }
   return indices;
 }

@@ -2,7 +2,10 @@
 // What sandboxes may reach: one nftables table "inet sebring_<instance>" (dashes become underscores), its rules keyed
 // on the host side of each sandbox's link. Loaded whole in one transaction when the runner starts, so that a restart
 // opens no gap; then only elements and the chains of allow lists change.
+#include <functional>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,14 +30,15 @@ class Firewall {
   // One per thread: netlink sockets are not shared.
   static Result<os::Netlink> open_netlink() { return os::Netlink::open(12 /* NETLINK_NETFILTER */); }
 
-  // Before the link is there, and after it has gone.
-  Result<void> add(os::Netlink& netfilter, Index index) const;
-  void remove(os::Netlink& netfilter, Index index) const;
+  // Before its link is there. Names and addresses follow from the index, so what is let in stays for its next owner,
+  // and comes in groups: a change of the table is what delays the making of links.
+  Result<void> add(os::Netlink& netfilter, Index index);
+  // After its link has gone: ends its policy.
+  void remove(os::Netlink& netfilter, Index index);
+  // Takes out what an earlier life let in and does not hold now: other instances may use these links.
+  void keep_only(os::Netlink& netfilter, const std::function<bool(Index)>& is_ours);
   // Takes effect at once, for connections that exist too.
-  Result<void> set_policy(os::Netlink& netfilter, Index index, const NetworkPolicy& before,
-                          const NetworkPolicy& after) const;
-  // Indices that have elements in the table; from a restart before.
-  std::vector<Index> members() const;
+  Result<void> set_policy(os::Netlink& netfilter, Index index, const NetworkPolicy& before, const NetworkPolicy& after);
   // Deletes the table.
   void unload() const;
   const std::string& table() const { return table_; }
@@ -42,9 +46,17 @@ class Firewall {
  private:
   Firewall(std::string table, std::uint32_t network, bool with_arp)
       : table_(std::move(table)), network_(network), with_arp_(with_arp) {}
+  void add_elements(os::NftBatch& batch, Index index) const;
+  void delete_elements(os::Netlink& netfilter, Index index) const;
+  // Indices of the links in a set of the table, as `nft` lists it.
+  std::set<Index> members_of(const std::string& family, const std::string& set) const;
+
   std::string table_;
   std::uint32_t network_;
   bool with_arp_;
+  std::mutex mutex_;
+  std::set<Index> let_in_;
+  std::set<Index> with_policy_;  // not the default one
 };
 
 // The text for nft. `counted`: with limits on new connections, which need kernel parts that some lack.

@@ -52,7 +52,7 @@ class Host {
   const Templates& templates() const { return *templates_; }
   const SystemCallFilter& filter() const { return *filter_; }
   // nullptr: sandboxes have no network; network_complaint() says why.
-  const Firewall* firewall() const { return firewall_.get(); }
+  Firewall* firewall() const { return firewall_.get(); }
   const std::string& network_complaint() const { return network_complaint_; }
   int toolbox() const { return toolbox_.get(); }
   // -1 without one.

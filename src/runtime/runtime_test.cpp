@@ -1,4 +1,6 @@
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -12,11 +14,26 @@
 using namespace sebring;
 using namespace sebring::runtime;
 
+namespace {
+
+// An instance that lives: its chunks are nobody else's while the lock in its data directory is held.
+UniqueFd live_instance(const std::string& data_dir) {
+  std::filesystem::create_directory(data_dir);
+  UniqueFd lock(::open((data_dir + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  REQUIRE(::flock(lock.get(), LOCK_EX | LOCK_NB) == 0);
+  return lock;
+}
+
+}  // namespace
+
 TEST_CASE("leases: chunks are exclusive, indices are not reused at once") {
   char name[] = "/tmp/sebring-lease-XXXXXX";
   std::string directory = ::mkdtemp(name);
-  auto one = Leases::open(directory, {"/data/one", "one", "boot"});
-  auto two = Leases::open(directory, {"/data/two", "two", "boot"});
+  const std::string data_one = directory + "/one", data_two = directory + "/two";
+  std::filesystem::create_directory(directory + "/leases");
+  auto lock_one = live_instance(data_one), lock_two = live_instance(data_two);
+  auto one = Leases::open(directory + "/leases", {data_one, "one", "boot"});
+  auto two = Leases::open(directory + "/leases", {data_two, "two", "boot"});
   REQUIRE(one.has_value());
   REQUIRE(two.has_value());
   Index first = *one->take(), other = *two->take();
@@ -31,10 +48,10 @@ TEST_CASE("leases: chunks are exclusive, indices are not reused at once") {
   two->give_back_unused();
   CHECK(two->chunks().empty());
   // A next life of the same instance has its chunks, and after a reboot nobody has.
-  auto again = Leases::open(directory, {"/data/one", "one", "boot"});
+  auto again = Leases::open(directory + "/leases", {data_one, "one", "boot"});
   CHECK(again->chunks().size() == 2);
   CHECK(again->adopt(first));
-  auto rebooted = Leases::open(directory, {"/data/one", "one", "another boot"});
+  auto rebooted = Leases::open(directory + "/leases", {data_one, "one", "another boot"});
   CHECK(rebooted->chunks().empty());
   std::filesystem::remove_all(directory);
 }

@@ -64,11 +64,16 @@ Result<SlotMaker> SlotMaker::make(Host& host, Cleanup& cleanup) {
   return SlotMaker(host, cleanup, std::move(wires));
 }
 
-Result<Slot> SlotMaker::make_slot(std::string upper, const std::vector<std::string>& layers) {
+Result<Slot> SlotMaker::make_slot(std::string upper, const std::vector<std::string>& layers,
+                                  std::optional<Limits> limits) {
   Slot slot;
   SB_TRY(slot.index, host_.leases().take());
   slot.upper = std::move(upper);
   auto built = build(slot, layers);
+  if (built && limits) {
+    built = apply_limits(host_, slot.index, *limits);
+    slot.limits = limits;
+  }
   if (built) return slot;
   cleanup_.dispose(leftover_of(std::move(slot), true));
   return std::unexpected(std::move(built).error().while_doing("prepare a slot"));
@@ -149,8 +154,7 @@ Result<void> SlotMaker::start_toolbox(Slot& slot) {
   if (!started && WIFEXITED(status) && WEXITSTATUS(status) >= 97)
     return fail(Errc::internal,
                 "start the toolbox: step " + std::to_string(WEXITSTATUS(status)) + " failed before it was executed");
-  if (!started) return started;
-  return host_.cgroups().move_to_toolboxes(slot.pid);
+  return started;
 }
 
 Result<void> SlotMaker::make_link(const Slot& slot) {
@@ -172,7 +176,9 @@ Result<void> SlotMaker::prepare_inside(Slot& slot) {
   if (wires_.route) order.address = address_of(host_.config().network_base, slot.index);
   order.gateway = gateway_of(host_.config().network_base);
   host_.templates().root_place().copy(order.place, sizeof order.place - 1);
-  int fds[] = {dev.get(), skeleton.get(), own_files.get()};
+  SB_TRY(auto toolboxes, host_.cgroups().toolboxes_join_descriptor());
+  std::vector<int> fds = {dev.get(), skeleton.get(), own_files.get()};
+  if (toolboxes) fds.push_back(toolboxes.get());
   SB_CHECK(os::send_message(slot.control.get(), {reinterpret_cast<char*>(&order), sizeof order}, fds));
   // While it works: the view of the pool with its ids.
   SB_TRY(auto users, os::open_at(AT_FDCWD, "/proc/" + std::to_string(slot.pid) + "/ns/user", O_RDONLY));

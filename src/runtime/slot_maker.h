@@ -6,6 +6,7 @@
 
 #include "runtime/cleanup.h"
 #include "runtime/host.h"
+#include "runtime/limits.h"
 #include "runtime/root.h"
 
 namespace sebring::runtime {
@@ -24,6 +25,7 @@ struct Slot {
   // Root over `layers` and `upper`, made ahead for the image that is used most.
   UniqueFd root;
   std::vector<std::string> layers;
+  std::optional<Limits> limits;  // that are in force already
 };
 
 // What freeing a slot takes; its unused upper too, when asked.
@@ -38,7 +40,8 @@ class SlotMaker {
   static Result<SlotMaker> make(Host& host, Cleanup& cleanup);
   // `upper`: an unused one, taken over. `layers`: paths below the view, to make the root too; may be empty.
   // On failure everything that was made goes to the cleanup.
-  Result<Slot> make_slot(std::string upper, const std::vector<std::string>& layers);
+  // `layers`, `limits`: what will probably be wanted; empty: left to the one who takes it.
+  Result<Slot> make_slot(std::string upper, const std::vector<std::string>& layers, std::optional<Limits> limits);
 
  private:
   SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires)

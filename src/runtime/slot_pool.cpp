@@ -21,8 +21,10 @@ SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config)
 
 void SlotPool::start() {
   uppers_.start();
-  for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i)
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, config_.threads); ++i) {
     threads_.emplace_back([this] { refill(); });
+    ::pthread_setname_np(threads_.back().native_handle(), "slots");
+  }
 }
 
 SlotPool::~SlotPool() {
@@ -52,23 +54,25 @@ void SlotPool::refill() {
       continue;
     }
     std::vector<std::string> layers = wants_plain_slot() ? std::vector<std::string>{} : usual_layers_;
+    std::optional<Limits> limits = usual_limits_;
     ++making_;
     lock.unlock();
     auto slot = [&]() -> Result<Slot> {
       if (!maker) return std::unexpected(maker.error());
       SB_TRY(auto upper, uppers_.take());
-      return maker->make_slot(std::move(upper), layers);
+      return maker->make_slot(std::move(upper), layers, limits);
     }();
     lock.lock();
     --making_;
     if (slot) {
-      last_error_.clear();
+      last_error_.reset();
       slots_.push_back(std::move(*slot));
       more_.notify_one();
       continue;
     }
-    if (last_error_ != slot.error().message()) std::fprintf(stderr, "runner: %s\n", slot.error().message().c_str());
-    last_error_ = slot.error().message();
+    if (!last_error_ || last_error_->message() != slot.error().message())
+      std::fprintf(stderr, "runner: %s\n", slot.error().message().c_str());
+    last_error_ = std::move(slot).error();
     more_.notify_all();
     less_.wait_for(lock, kPauseAfterFailure);
   }
@@ -83,20 +87,23 @@ std::deque<Slot>::iterator SlotPool::pick(const std::vector<std::string>& layers
   return plain != slots_.end() ? plain : slots_.begin();
 }
 
-Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_disk, int milliseconds) {
+Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_disk, const Limits& limits,
+                            int milliseconds) {
   auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
   std::unique_lock lock(mutex_);
   if (!own_disk && usual_layers_ != layers) usual_layers_ = layers;
+  usual_limits_ = limits;
   ++waiting_;
   while (slots_.empty() && !stopping_) {
     less_.notify_one();
     if (more_.wait_until(lock, deadline) == std::cv_status::timeout) break;
-    if (slots_.empty() && !last_error_.empty()) break;
+    // What passes by itself is waited for.
+    if (slots_.empty() && last_error_ && last_error_->code() != Errc::unavailable) break;
   }
   --waiting_;
   if (stopping_) return fail(Errc::unavailable, "the runner is ending");
   if (slots_.empty())
-    return fail(Errc::unavailable, last_error_.empty() ? "no slot became ready in time" : last_error_);
+    return fail(Errc::unavailable, last_error_ ? last_error_->message() : "no slot became ready in time");
   auto picked = pick(layers, own_disk);
   Slot slot = std::move(*picked);
   slots_.erase(picked);

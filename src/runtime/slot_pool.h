@@ -4,6 +4,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -26,7 +27,7 @@ class SlotPool {
 
   // A slot for a new disk over `layers` (one made ahead for them, when there is one), or with `own_disk` one for a disk
   // that exists already. Waits at most `milliseconds`; then the reason why none could be made, or Errc::unavailable.
-  Result<Slot> take(const std::vector<std::string>& layers, bool own_disk, int milliseconds);
+  Result<Slot> take(const std::vector<std::string>& layers, bool own_disk, const Limits& limits, int milliseconds);
   // A fresh upper that was not needed after all.
   void give_back_upper(std::string upper) { uppers_.give_back(std::move(upper)); }
   // Waiting slots whose root was made from one of these layers are ended: the layer is going away.
@@ -49,9 +50,10 @@ class SlotPool {
   std::condition_variable less_;
   std::deque<Slot> slots_;
   std::vector<std::string> usual_layers_;  // of the last new disk
+  std::optional<Limits> usual_limits_;     // of the last one taken
   std::size_t making_ = 0;
   std::size_t waiting_ = 0;
-  std::string last_error_;
+  std::optional<Error> last_error_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
 };

@@ -33,8 +33,6 @@ std::set<Index> find_indices(Host& host) {
   if (auto sockets = os::list_dir_at(AT_FDCWD, host.config().run_dir + "/sb"))
     for (const auto& name : *sockets)
       if (name.ends_with(".sock")) see(index_of(std::string_view(name).substr(0, name.size() - 5)));
-  if (host.firewall())
-    for (auto index : host.firewall()->members()) see(index);
   for (auto first : host.leases().chunks())
     for (auto index = first; index < first + kChunk; ++index)
       if (os::link_index(link_of(index)) != 0) see(index);
@@ -44,6 +42,8 @@ std::set<Index> find_indices(Host& host) {
 }  // namespace
 
 void destroy_strays(Host& host, Cleanup& cleanup, const Known& known) {
+  if (auto wires = host.open_wires(); wires && wires->netfilter)
+    host.firewall()->keep_only(*wires->netfilter, [&](Index index) { return host.leases().owns(index); });
   for (pid_t pid : host.cgroups().toolboxes())
     if (!known.pids.contains(pid)) kill_quietly(pid);
   for (auto index : find_indices(host)) {

@@ -5,7 +5,7 @@
 namespace sebring::runtime {
 namespace {
 
-constexpr std::size_t kThreads = 6;  // that wait for one commit together
+constexpr std::size_t kThreads = 12;  // that wait for one commit together
 constexpr auto kPauseAfterFailure = std::chrono::milliseconds(500);
 
 }  // namespace
@@ -14,7 +14,10 @@ UpperStock::UpperStock(Host& host, Cleanup& cleanup, std::size_t wanted)
     : host_(host), cleanup_(cleanup), wanted_(wanted) {}
 
 void UpperStock::start() {
-  for (std::size_t i = 0; i < std::min(kThreads, wanted_); ++i) threads_.emplace_back([this] { make(); });
+  for (std::size_t i = 0; i < std::min(kThreads, wanted_); ++i) {
+    threads_.emplace_back([this] { make(); });
+    ::pthread_setname_np(threads_.back().native_handle(), "disks");
+  }
 }
 
 UpperStock::~UpperStock() {

@@ -27,7 +27,8 @@ struct Hello {
   std::int32_t pid;
 };
 
-// Descriptors: /dev, skeleton, own files; all detached mounts.
+// Descriptors: /dev, skeleton, own files, all detached mounts; then, perhaps, what to write "0" into to join the memory
+// group of the toolboxes.
 inline constexpr std::size_t kPrepareFds = 3;
 struct Prepare {
   std::uint32_t address;  // host byte order; 0: no network

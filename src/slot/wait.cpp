@@ -81,7 +81,9 @@ Result<void> join_namespaces() {
 Result<UniqueFd> prepare_in_slot() {
   os::Message message = receive(sizeof(Prepare));
   auto order = read_order<Prepare>(message);
-  if (message.fds.size() != kPrepareFds) ::_exit(1);
+  if (message.fds.size() != kPrepareFds && message.fds.size() != kPrepareFds + 1) ::_exit(1);
+  if (message.fds.size() > kPrepareFds && ::write(message.fds[kPrepareFds].get(), "0", 1) != 1)
+    return fail_errno(errno, "join the memory group of the toolboxes");
   return prepare(order, message.fds[0], message.fds[1], message.fds[2]);
 }
 

@@ -45,7 +45,7 @@ void one_by_one(Machine& machine, int count) {
   std::vector<double> wait, create, command, again, end;
   for (int i = 0; i < count; ++i) {
     double t = now();
-    auto slot = machine.slots().take(machine.spec().layers, false, 20'000);
+    auto slot = machine.slots().take(machine.spec().layers, false, machine.spec().limits, 20'000);
     if (!slot) return;
     double taken = now();
     auto container =
@@ -86,7 +86,7 @@ void sustained(Machine& machine, int count, int workers) {
       (void)runtime::prepare_mounting_thread();
       auto wires = machine.host().open_wires();
       while (left-- > 0) {
-        auto slot = machine.slots().take(machine.spec().layers, false, 60'000);
+        auto slot = machine.slots().take(machine.spec().layers, false, machine.spec().limits, 60'000);
         if (!slot) break;
         auto container =
             runtime::start_container(machine.host(), *wires, machine.cleanup(), std::move(*slot), machine.spec());
