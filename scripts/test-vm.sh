@@ -53,7 +53,7 @@ make_programs_disk() {
   snapshots/build tiny "$programs/image" >"$work/snapshot.log" 2>&1 || { cat "$work/snapshot.log"; exit 1; }
   cp scripts/vm-init.sh "$programs/init"
   chmod 755 "$programs/init"
-  echo "SHORT=$short" >"$programs/options"
+  printf 'SHORT=%s\nPATIENCE=%s\n' "$short" "$((patience * 20))" >"$programs/options"
   mke2fs -q -t ext4 -d "$programs" "$work/programs.img" 256M
 }
 

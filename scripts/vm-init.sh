@@ -46,7 +46,7 @@ traces() {
 
 serve() {
   ./sebring up --data-dir $data --listen 0.0.0.0:3000 --images /sebring/image --default-snapshot tiny \
-    --pool-size-gib 4 --slots 2 >/run/up.out 2>/run/up.err &
+    --pool-size-gib 4 --slots 2 --patience "$PATIENCE" >/run/up.out 2>/run/up.err &
   up=$!
   until grep -q '^ready ' /run/up.out; do
     if ! kill -0 $up 2>/dev/null; then
