@@ -23,7 +23,6 @@ group_packages() {
         echo python3 python3-venv docker-registry skopeo umoci openssh-client openssh-server rsync nginx git strace curl procps
         # Languages often come from elsewhere, newer than Debian's.
         if ! has_command node || ! has_command npm; then echo nodejs npm; fi
-        if ! has_command go; then echo golang; fi
         ;;
     bench) echo crun runc bubblewrap ;;
     vm) echo qemu-system-x86 mmdebstrap busybox-static kmod cpio e2fsprogs binutils curl python3 ;;
@@ -33,7 +32,7 @@ group_packages() {
 }
 
 fail() { echo "install-packages: $*" >&2; exit 1; }
-has_command() { command -v "$1" >/dev/null || [[ $1 == go && -x /usr/local/go/bin/go ]]; }
+has_command() { command -v "$1" >/dev/null; }
 as_root() { if [[ $(id -u) -eq 0 ]]; then "$@"; else sudo "$@"; fi; }
 
 missing_of() { # PACKAGE...: one per line

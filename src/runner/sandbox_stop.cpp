@@ -50,13 +50,18 @@ asio::awaitable<void> Sandboxes::terminate_users(Handle sandbox, std::chrono::mi
   }
 }
 
-asio::awaitable<Result<void>> Sandboxes::kill(Handle sandbox) {
+Result<void> Sandboxes::begin_kill(Handle sandbox) {
   sandbox->end_expected = true;
-  auto life = sandbox->life;
-  if (!life) co_return Result<void>{};
+  if (!sandbox->life) return {};
   // A frozen process does not die under cgroup version 1.
   if (sandbox->record.paused) (void)parts_.host.cgroups().freeze(runtime::name_of(sandbox->record.index), false);
-  SB_CO_CHECK(os::signal_pidfd(sandbox->container->pidfd.get(), SIGKILL));
+  return os::signal_pidfd(sandbox->container->pidfd.get(), SIGKILL);
+}
+
+asio::awaitable<Result<void>> Sandboxes::kill(Handle sandbox) {
+  SB_CO_CHECK(begin_kill(sandbox));
+  auto life = sandbox->life;
+  if (!life) co_return Result<void>{};
   for (auto until = Steady::now() + kKillPatience; !life->ended;) {
     if (Steady::now() > until) co_return fail(Errc::timed_out, "sandbox " + sandbox->record.id + " does not die");
     co_await life->changed.wait(std::chrono::seconds(1));
@@ -90,7 +95,8 @@ asio::awaitable<Result<void>> Sandboxes::remove(std::string id) {
   // Synced while the processes die. A journal that cannot be written must not keep a sandbox alive: the disk's absence
   // tells the same to the next start.
   Journal::Ticket ticket = parts_.journal.append(sandbox->record);
-  SB_CO_CHECK(co_await kill(sandbox));
+  // Nobody waits for the last process to be gone: the cleanup does, before it frees what they may still hold.
+  SB_CO_CHECK(begin_kill(sandbox));
   runtime::Leftover leftover;
   if (sandbox->container) leftover = leftover_of(std::move(*sandbox->container), false);
   sandbox->container.reset();

@@ -92,7 +92,8 @@ class Sandboxes {
   void watch(Handle sandbox);
   asio::awaitable<void> notice_end(Handle sandbox, std::shared_ptr<Life> life);
   asio::awaitable<void> terminate_users(Handle sandbox, std::chrono::milliseconds grace);
-  asio::awaitable<Result<void>> kill(Handle sandbox);
+  Result<void> begin_kill(Handle sandbox);
+  asio::awaitable<Result<void>> kill(Handle sandbox);  // until the last process is gone
   // Gives the container's remains to the cleanup; the disk stays.
   void let_go(Handle sandbox);
   Cause cause_of(const Sandbox& sandbox) const;

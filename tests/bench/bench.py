@@ -364,7 +364,7 @@ def sdks(server, n):
     environment = dict(os.environ, SEBRING_URL=server.url, SEBRING_KEY=server.key, COUNT=str(n))
     here = pathlib.Path(__file__).resolve().parent
     envs = here.parent / "integration" / "env"
-    for name, script, program in (("python-newest", "sdk_python.py", ["{env}/bin/python"]), ("typescript-newest", "sdk_typescript.mjs", ["node"])):
+    for name, script, program in (("python-newest", "sdk_python.py", ["{env}/bin/python"]), ("typescript-newest", "sdk_typescript.mjs", ["{env}/bin/node"])):
         made = subprocess.run([str(envs / "create"), name], capture_output=True, text=True)
         if made.returncode != 0:
             value(f"create -> first command, {name} SDK", "SDK environment can not be made")

@@ -14,7 +14,7 @@ STORIES = HERE / "stories"
 # environment name (env/create NAME prints its path), command with {env}
 RUNS = [(name, ["{env}/bin/python", STORIES / script]) for name in ("python-0.190", "python-newest")
         for script in ("python_story.py", "python_async_story.py")]
-RUNS += [(name, ["node", "--test", "--test-force-exit", STORIES / script]) for name in ("typescript-0.189", "typescript-newest")
+RUNS += [(name, ["{env}/bin/node", "--test", "--test-force-exit", STORIES / script]) for name in ("typescript-0.189", "typescript-newest")
          for script in sorted(p.name for p in STORIES.glob("typescript_*.mjs"))]
 RUNS += [("go-0.190", ["{story}"])]
 
@@ -26,9 +26,8 @@ def environment(name):
 
 def go_story(env, directory):
     """The program, built with the environment's vendored clients."""
-    path = os.environ["PATH"] + ":/usr/local/go/bin"
-    subprocess.run(["go", "build", "-o", f"{directory}/story", str(STORIES / "go" / "main.go")], cwd=env, check=True,
-                   env=dict(os.environ, GOFLAGS="-mod=vendor", PATH=path))
+    subprocess.run(["bin/go", "build", "-o", f"{directory}/story", str(STORIES / "go" / "main.go")], cwd=env, check=True,
+                   env=dict(os.environ, GOFLAGS="-mod=vendor", GOTOOLCHAIN="local"))
     return f"{directory}/story"
 
 

@@ -77,6 +77,9 @@ void send_errno(std::uint32_t id, int number, PacketWriter& writer) {
   if (number == ENOSYS) code = kUnsupported;
   send_status(id, code, errno_text(number), writer);
 }
+// A handle that is known but was opened for the other direction.
+int access_errno(int number) { return number == EBADF ? EACCES : number; }
+
 void send_result(std::uint32_t id, int result, PacketWriter& writer) {
   send_errno(id, result == 0 ? 0 : errno, writer);
 }
@@ -344,7 +347,7 @@ void Server::read(std::uint32_t id, PacketReader& reader, PacketWriter& writer) 
   if (got <= 0) {
     out.resize(start);
     if (got == 0) return send_status(id, kEof, "End of file", writer);
-    return send_errno(id, saved, writer);
+    return send_errno(id, access_errno(saved), writer);
   }
   for (int i = 0; i < 4; ++i) out[start + 9 + static_cast<std::size_t>(i)] = static_cast<char>(got >> (24 - 8 * i));
   out.resize(start + 13 + static_cast<std::size_t>(got));
@@ -361,7 +364,7 @@ void Server::write(std::uint32_t id, PacketReader& reader, PacketWriter& writer)
                             ? ::write(handle->file.get(), data.data(), data.size())
                             : ::pwrite(handle->file.get(), data.data(), data.size(), static_cast<off_t>(offset));
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return send_errno(id, errno, writer);
+    if (put < 0) return send_errno(id, access_errno(errno), writer);
     data.remove_prefix(static_cast<std::size_t>(put));
     offset += static_cast<std::uint64_t>(put);
   }
