@@ -20,6 +20,7 @@ EXPECTED = {
         "nft": "degraded",
         "mkfs.btrfs": "degraded",
         "default route": "advice",
+        "open files": "advice",
     },
 }
 

@@ -109,6 +109,7 @@ say "KERNEL: $(uname -r), $(stat -fc %T /sys/fs/cgroup)"
 # Before anything has loaded a module.
 say "POOR: $(unshare -m bash -c "$(declare -f lack doctor); lack; doctor")"
 ip route add default via 10.0.2.2
+ulimit -n 1048576 # as a service manager would
 say "DOCTOR: $(doctor)"
 serve
 take_orders
