@@ -179,11 +179,11 @@ class Up {
 
   // Control first, so that nothing new is asked for; then what runs; then the one who runs it.
   asio::awaitable<void> stop() {
-    const auto end = Steady::now() + kAllOfIt;
-    co_await supervisor_.stop("control", kControlGrace);
+    const auto end = Steady::now() + kAllOfIt * config_.patience;
+    co_await supervisor_.stop("control", kControlGrace * config_.patience);
     if (config_.stop_sandboxes_on_exit && supervisor_.pid_of("runner") > 0) co_await stop_sandboxes();
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Steady::now());
-    co_await supervisor_.stop("runner", std::max(left, kRunnerGraceMin));
+    co_await supervisor_.stop("runner", std::max(left, kRunnerGraceMin * config_.patience));
     if (config_.stop_sandboxes_on_exit) {
       end_children(kChildrenPatience);
       remove_run_dir(places_);
@@ -194,7 +194,8 @@ class Up {
 
   // Thousands of sandboxes do not stop one by one in the time there is. Their next start finds them stopped.
   asio::awaitable<void> stop_sandboxes() {
-    co_await stop_all_sandboxes(runner_, kSandboxGrace, kSandboxesDeadline, log_line_function());
+    co_await stop_all_sandboxes(runner_, kSandboxGrace * config_.patience, kSandboxesDeadline * config_.patience,
+                                log_line_function());
     const std::string marker = config_.data_dir + "/runner/" + runner::kEndedByStop;
     const UniqueFd made(::open(marker.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     kill_children(supervisor_.pid_of("runner"));

@@ -91,6 +91,8 @@ Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
   host->cpus_.emplace(host->cgroups_->cpus());
   SB_TRY(auto leases, Leases::open(settings.lease_dir, {settings.data_dir, settings.instance, host->boot_id_}));
   host->leases_.emplace(std::move(leases));
+  host->leases_->when_taken_over(
+      [](const std::string& instance, Index first) { Firewall::forget(instance, first, kChunk); });
   SB_TRY(auto own_files, OwnFiles::open(settings.run_dir + "/own"));
   host->own_files_.emplace(std::move(own_files));
   SB_CHECK(host->open_network());
