@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Builds and runs all tests; called by `./dev test [STAGE...]`. The last line is "N passed, N failed, N skipped".
 
-Stages: format unit root toolbox integration browser sdk faults bench-smoke, and on request tidy and vm. Without arguments all
-but the last two and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and is shown when it fails.
+Stages: format unit root toolbox integration browser sdk faults bench-smoke tidy vm-short, and on request vm. Without
+arguments all but the last and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and
+is shown when it fails.
 """
 
 import os
@@ -133,14 +134,18 @@ def stage_bench_smoke():
     run("bench, short", ["python3", ROOT / "tests/bench/bench.py", "--quick", "--only", "life,inside"], timeout=600)
 
 
-def stage_vm():
+def stage_vm_short():
     run("stock kernel in a virtual machine, short", [ROOT / "scripts" / "test-vm.sh", "--short"], timeout=1500)
 
 
+def stage_vm():
+    run("stock kernel in a virtual machine", [ROOT / "scripts" / "test-vm.sh"], timeout=3600)
+
+
 STAGES = {"format": stage_format, "unit": stage_unit, "root": stage_root, "toolbox": stage_toolbox,
-          "integration": stage_integration, "browser": stage_browser, "sdk": stage_sdk, "faults": stage_faults, "bench-smoke": stage_bench_smoke,
-          "tidy": stage_tidy, "vm": stage_vm}
-ON_REQUEST = ("tidy", "vm")
+          "integration": stage_integration, "browser": stage_browser, "sdk": stage_sdk, "faults": stage_faults,
+          "bench-smoke": stage_bench_smoke, "tidy": stage_tidy, "vm-short": stage_vm_short, "vm": stage_vm}
+ON_REQUEST = ("vm",)
 
 
 def drop_orphan_tables():

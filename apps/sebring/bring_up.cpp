@@ -31,8 +31,9 @@ asio::awaitable<Result<bj::value>> ask(net::Client& client, std::string method, 
 }
 
 // Until `path` answers 2xx; control may be starting, or starting again.
-asio::awaitable<Result<bj::value>> insist(net::Client& client, std::string method, std::string path, std::string body) {
-  const auto end = Steady::now() + kControlDeadline;
+asio::awaitable<Result<bj::value>> insist(const BringUp& context, net::Client& client, std::string method,
+                                          std::string path, std::string body) {
+  const auto end = Steady::now() + kControlDeadline * context.config.patience;
   for (;;) {
     auto answer = co_await ask(client, method, path, body);
     const bool wait = !answer && (answer.error().code() == Errc::unavailable || answer.error().os_errno() != 0);
@@ -53,16 +54,16 @@ Result<std::string> read_image_description(const std::string& images) {
 asio::awaitable<Result<void>> seed_snapshots(const BringUp& context, net::Client& admin) {
   auto description = read_image_description(context.config.images);
   if (!description) co_return Result<void>{};  // imported at an earlier start, control remembers
-  auto seeded = co_await insist(admin, "PUT", "/v1/images/default", *std::move(description));
+  auto seeded = co_await insist(context, admin, "PUT", "/v1/images/default", *std::move(description));
   if (!seeded) co_return fail(std::move(seeded).error().while_doing("make the default snapshots"));
   co_return Result<void>{};
 }
 
 // A name that is taken belongs to a key whose value nobody has any more; the next number is as good.
-asio::awaitable<Result<std::string>> make_key(net::Client& admin) {
+asio::awaitable<Result<std::string>> make_key(const BringUp& context, net::Client& admin) {
   for (int number = 1;; ++number) {
     const std::string name = number == 1 ? "first" : "first-" + std::to_string(number);
-    auto made = co_await insist(admin, "POST", "/v1/keys", json::serialize(bj::object{{"name", name}}));
+    auto made = co_await insist(context, admin, "POST", "/v1/keys", json::serialize(bj::object{{"name", name}}));
     if (!made && made.error().code() == Errc::conflict && number < 1000) continue;
     if (!made) co_return fail(std::move(made).error().while_doing("make the first API key"));
     if (!made->is_object()) co_return fail(Errc::bad_gateway, "control answered no key");
@@ -78,7 +79,7 @@ asio::awaitable<Result<Served>> make_profile(const BringUp& context, net::Client
   out.profile = {.url = origin + "/api", .toolbox_url = origin + "/toolbox", .data_dir = context.config.data_dir};
   if (known) out.profile.key = known->key;
   if (out.profile.key.empty()) {
-    SB_CO_TRY(out.profile.key, co_await make_key(admin));
+    SB_CO_TRY(out.profile.key, co_await make_key(context, admin));
     out.first_start = true;
   }
   const bool same = known && known->url == out.profile.url && known->toolbox_url == out.profile.toolbox_url &&
@@ -91,15 +92,15 @@ asio::awaitable<Result<Served>> make_profile(const BringUp& context, net::Client
 }  // namespace
 
 asio::awaitable<Result<Served>> bring_up(BringUp context) {
-  SB_CO_CHECK(co_await wait_for_runner(context.runner, kRunnerDeadline));
+  SB_CO_CHECK(co_await wait_for_runner(context.runner, kRunnerDeadline * context.config.patience));
   SB_CO_CHECK(co_await ensure_image(context.runner, context.config.images, context.progress));
   net::Client admin([path = admin_socket(context.places)] { return net::connect_unix(path); }, 1);
   SB_CO_CHECK(co_await seed_snapshots(context, admin));
   SB_CO_TRY(Served served, co_await make_profile(context, admin));
   net::Client api([local = context.api] { return net::connect_tcp(local.host, local.port); }, 1);
-  auto healthy = co_await insist(api, "GET", "/api/health", "");
+  auto healthy = co_await insist(context, api, "GET", "/api/health", "");
   if (!healthy) co_return fail(std::move(healthy).error().while_doing("control does not answer"));
-  SB_CO_CHECK(co_await wait_for_slots(context.runner, kSlotsDeadline));
+  SB_CO_CHECK(co_await wait_for_slots(context.runner, kSlotsDeadline * context.config.patience));
   co_return served;
 }
 

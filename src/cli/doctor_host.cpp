@@ -1,9 +1,15 @@
 // Settings of the machine: what the runner needs, and what narrows the room of an attacker inside a sandbox.
+#include <fcntl.h>
+#include <sys/resource.h>
+
 #include "base/text.h"
+#include "base/unique_fd.h"
 #include "cli/doctor.h"
 
 namespace sebring::cli {
 namespace {
+
+constexpr rlim_t kOpenFilesWanted = 65'536;
 
 struct Sysctl {
   std::string_view path;  // below /proc/sys, with slashes
@@ -82,6 +88,43 @@ Finding smt(const HostFiles& host) {
   return out;
 }
 
+// The default route of IPv4: destination 00000000 and mask 00000000.
+Finding default_route(const HostFiles& host) {
+  Finding out{"network", "default route", Severity::good, "there", "", ""};
+  const std::string routes = host.read("/proc/net/route").value_or("");
+  for (std::string_view line : split(routes, '\n')) {
+    auto fields = split(line, '\t');
+    if (fields.size() > 7 && fields[1] == "00000000" && fields[7] == "00000000") return out;
+  }
+  out.severity = Severity::advice;
+  out.found = "none";
+  out.cost = "sandboxes reach no other network";
+  out.mend = "ip route add default via GATEWAY";
+  return out;
+}
+
+Finding kernel_messages(const HostFiles& host) {
+  Finding out{"host", "kernel messages", Severity::good, "readable", "", ""};
+  UniqueFd fd(::open((host.root + "/dev/kmsg").c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (fd) return out;
+  out.severity = Severity::advice;
+  out.found = "not readable";
+  out.cost = "the victim of a memory limit is not named in `errorReason`";
+  out.mend = "run the server as root with CAP_SYSLOG, with /dev/kmsg there";
+  return out;
+}
+
+Finding open_files() {
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  Finding out{"host", "open files", Severity::good, std::to_string(files.rlim_max), "", ""};
+  if (files.rlim_max >= kOpenFilesWanted) return out;
+  out.severity = Severity::advice;
+  out.cost = "about one sandbox per ten of them";
+  out.mend = "ulimit -Hn 1048576, or LimitNOFILE=1048576 in the unit";
+  return out;
+}
+
 Finding swap(const HostFiles& host) {
   const std::string value = host.read("/proc/swaps").value_or("");
   const bool on = value.find('\n') != std::string::npos;
@@ -103,6 +146,9 @@ std::vector<Finding> examine_host(const HostFiles& host) {
   out.push_back(same_page_merging(host));
   out.push_back(smt(host));
   out.push_back(swap(host));
+  out.push_back(kernel_messages(host));
+  out.push_back(open_files());
+  out.push_back(default_route(host));
   return out;
 }
 

@@ -15,14 +15,10 @@ Finding version(const HostFiles& host) {
   const std::string release = release_of(host);
   Finding out{std::string(kArea), "version", Severity::good, release, "", ""};
   const auto version = kernel_version(release);
-  if (version < std::pair(5, 15)) {
+  if (version < std::pair(5, 19)) {
     out.severity = Severity::missing;
-    out.cost = "id-mapped mounts, openat2 and the cgroup calls that the runner needs came with 5.15";
+    out.cost = "no sandbox can start: overlays over id-mapped layers came with 5.19";
     out.mend = "install a newer kernel; Debian 12's stock kernel (6.1) is enough: apt-get install linux-image-amd64";
-  } else if (version < std::pair(5, 19)) {
-    out.severity = Severity::degraded;
-    out.cost = "no overlay over id-mapped layers before 5.19: sandboxes do not share the image's page cache";
-    out.mend = "install kernel 6.1 or newer";
   } else if (version < std::pair(6, 7)) {
     out.severity = Severity::advice;
     out.cost = "no btrfs simple quotas before 6.7: classic ones are used, deletes are slower";
@@ -65,11 +61,16 @@ Finding file_system(const HostFiles& host, std::string_view name, Severity witho
 
 Finding loop_devices(const HostFiles& host) {
   Finding out{std::string(kArea), "loop devices", Severity::good, "there", "", ""};
-  if (host.exists("/dev/loop-control") || has_module(host, "loop")) return out;
+  if (host.exists("/dev/loop-control")) return out;
+  const bool loads = host.exists("/sbin/modprobe") || host.exists("/usr/sbin/modprobe");
+  if (loads && has_module(host, "loop")) {
+    out.found = "a module, loaded when needed";
+    return out;
+  }
   out.severity = Severity::degraded;
   out.found = "no /dev/loop-control";
   out.cost = "the pool can not be a loop file; only a data directory that is on btrfs has hard disk limits and fork";
-  out.mend = "modprobe loop, or put the data directory on btrfs";
+  out.mend = std::string(loads ? "" : "apt-get install kmod; ") + "modprobe loop, or put the data directory on btrfs";
   return out;
 }
 
@@ -119,6 +120,18 @@ std::string v2_mount(const HostFiles& host) {
   return {};
 }
 
+// Version 2 without favordynmods: joining a group waits for all processors, so PID 1 stays where the users' processes
+// are.
+Finding toolboxes_group(const HostFiles& host, bool version_2) {
+  Finding out{"cgroups", "a memory group of the daemons' own", Severity::good, "works", "", ""};
+  if (!version_2 || kernel_version(release_of(host)) >= std::pair(6, 0)) return out;
+  out.severity = Severity::degraded;
+  out.found = "no favordynmods";
+  out.cost = "a sandbox's daemon shares its memory limit and may become the victim, which ends the sandbox";
+  out.mend = "install kernel 6.0 or newer";
+  return out;
+}
+
 std::vector<Finding> cgroups(const HostFiles& host) {
   struct Need {
     std::string_view name;
@@ -152,6 +165,7 @@ std::vector<Finding> cgroups(const HostFiles& host) {
     }
     out.push_back(std::move(one));
   }
+  out.push_back(toolboxes_group(host, has_word(v2, "memory")));
   return out;
 }
 

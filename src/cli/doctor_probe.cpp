@@ -20,6 +20,8 @@
 
 #include "base/unique_fd.h"
 #include "cli/doctor.h"
+#include "os/features.h"
+#include "os/program.h"
 
 namespace sebring::cli {
 namespace {
@@ -162,6 +164,47 @@ Finding report(std::string area, std::string check, int result, Severity without
   return {std::move(area), std::move(check), without, errno_text(result), std::move(cost), std::move(mend)};
 }
 
+// What the firewall is made of, each in a table of its own in a network namespace of its own.
+std::vector<Finding> firewall_parts() {
+  struct Part {
+    std::string_view name, rules;
+    Severity without;
+    std::string_view cost, mend;
+  } parts[] = {
+      {"connection states", "table inet t { chain c { ct state established accept; } }", Severity::degraded,
+       "sandboxes have no network", "modprobe nft_ct"},
+      {"masquerading", "table inet t { chain c { type nat hook postrouting priority 100; masquerade; } }",
+       Severity::degraded, "sandboxes have no network", "modprobe -a nft_chain_nat nft_masq"},
+      {"connection counts",
+       "table inet t { set s { type ifname; size 16; flags dynamic; }; chain c { add @s { iifname ct count over 9 } "
+       "drop; } }",
+       Severity::advice, "one sandbox can fill the host's table of connections", "modprobe nft_connlimit"},
+      {"ARP rules", "table arp t { chain c { type filter hook input priority 0; arp operation request drop; } }",
+       Severity::advice, "a sandbox can find out by ARP which other addresses the host has",
+       "a kernel with CONFIG_NF_TABLES_ARP"},
+  };
+  std::vector<Finding> out;
+  if (os::find_program("nft").empty()) return out;  // said among the programs
+  for (const Part& part : parts) {
+    const int result = in_child([&] {
+      if (::unshare(CLONE_NEWNET) != 0) return errno;
+      return os::run_program_checked({"nft", "-f", "-"}, std::string(part.rules) + "\n") ? 0 : EOPNOTSUPP;
+    });
+    out.push_back(report("network", "nftables: " + std::string(part.name), result, part.without, std::string(part.cost),
+                         std::string(part.mend)));
+  }
+  return out;
+}
+
+std::vector<Finding> mount_abilities() {
+  const os::Abilities abilities = os::probe_abilities();
+  auto said = [](bool there) { return there ? 0 : EOPNOTSUPP; };
+  return {report("kernel", "overlay layers by descriptor", said(abilities.layers_by_descriptor), Severity::advice,
+                 "images of more than about 50 layers do not start", "install kernel 6.13 or newer"),
+          report("kernel", "mounts from detached mounts", said(abilities.detached_sources), Severity::advice,
+                 "preparing a sandbox takes two more mount calls", "install kernel 6.15 or newer")};
+}
+
 }  // namespace
 
 std::vector<Finding> probe_features(const std::string& data_dir) {
@@ -179,8 +222,10 @@ std::vector<Finding> probe_features(const std::string& data_dir) {
                        "put the data directory on btrfs, ext4 or xfs of a kernel from 5.15 on"));
   out.push_back(report("network", "veth links", in_child(try_veth), Severity::missing,
                        "sandboxes can not have a network", "modprobe veth"));
-  out.push_back(report("network", "nftables", in_child(try_nftables), Severity::missing,
-                       "sandboxes could reach the host and each other", "modprobe nf_tables"));
+  out.push_back(report("network", "nftables", in_child(try_nftables), Severity::degraded, "sandboxes have no network",
+                       "modprobe nf_tables"));
+  for (Finding& one : firewall_parts()) out.push_back(std::move(one));
+  for (Finding& one : mount_abilities()) out.push_back(std::move(one));
   return out;
 }
 

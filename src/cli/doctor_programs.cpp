@@ -1,7 +1,9 @@
 // Programs and files that the server starts or reads, and the port that it wants.
+#include <linux/magic.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <boost/asio/ip/address.hpp>
@@ -30,6 +32,17 @@ Finding program(std::string_view name, std::string_view package, Severity withou
   out.cost = cost;
   out.mend = "apt-get install " + std::string(package);
   return out;
+}
+
+// Needed once, to make the loop file; nothing to make where the pool lies on btrfs.
+Finding pool_maker(const config::Config& config) {
+  const std::string place = config.pool_dir.empty() ? config.data_dir + "/pool" : config.pool_dir;
+  Finding out = program("mkfs.btrfs", "btrfs-progs", Severity::degraded,
+                        "the pool becomes plain directories: no hard disk limits, no instant fork and snapshot");
+  struct statfs status{};
+  const bool on_btrfs = ::statfs(existing_parent(place).c_str(), &status) == 0 && status.f_type == BTRFS_SUPER_MAGIC;
+  if (out.severity == Severity::good || (!on_btrfs && ::access((place + "/pool.img").c_str(), F_OK) != 0)) return out;
+  return {out.area, out.check, Severity::good, "not installed, not needed: there is a pool", "", ""};
 }
 
 Finding beside(const std::string& chosen, std::string_view name, Severity without, std::string_view cost) {
@@ -105,7 +118,8 @@ std::vector<Finding> examine_programs(const config::Config& config) {
       beside(config.toolbox, "sebring-toolbox", Severity::missing, "nothing can run in a sandbox"),
       beside(config.toolbox_git, "sebring-toolbox-git", Severity::degraded, "git operations of the SDKs fail"),
       snapshot(config),
-      program("mkfs.btrfs", "btrfs-progs", Severity::missing, "the pool can not be made"),
+      pool_maker(config),
+      program("nft", "nftables", Severity::degraded, "sandboxes have no network"),
       program("useradd", "passwd", Severity::degraded, "system users must be made by hand before the first start"),
       port(config),
   };

@@ -70,7 +70,7 @@ TEST_CASE("each lack is named, with its cost and a cure") {
     Severity severity;
   } rows[] = {
       {"/proc/sys/kernel/osrelease", "5.10.0", "version", Severity::missing},
-      {"/proc/sys/kernel/osrelease", "5.15.1", "version", Severity::degraded},
+      {"/proc/sys/kernel/osrelease", "5.18.1", "version", Severity::missing},
       {"/proc/sys/kernel/osrelease", "6.1.0", "version", Severity::advice},
       {"/proc/filesystems", "\tbtrfs\nnodev\toverlayfs\n", "overlay", Severity::missing},
       {"/proc/filesystems", "nodev\toverlay\n", "btrfs", Severity::degraded},
@@ -80,6 +80,7 @@ TEST_CASE("each lack is named, with its cost and a cure") {
       {"/sys/fs/cgroup/cgroup.controllers", "cpu pids", "memory", Severity::missing},
       {"/sys/fs/cgroup/cgroup.controllers", "cpuset memory pids", "cpu", Severity::missing},
       {"/proc/self/mountinfo", "-", "pids", Severity::missing},
+      {"/proc/sys/kernel/osrelease", "5.19.0", "a memory group of the daemons' own", Severity::degraded},
       {"/proc/self/mountinfo", "30 25 0:26 / /cg rw - cgroup cgroup rw,cpu,cpuacct\n", "memory", Severity::missing},
   };
   for (const Row& row : rows) {
@@ -107,6 +108,34 @@ TEST_CASE("a module that can be loaded is as good as one that is") {
   host.write("/lib/modules/6.12.0-1-amd64/modules.dep",
              "kernel/fs/overlayfs/overlay.ko.xz:\nkernel/fs/btrfs/btrfs.ko:\n");
   CHECK(can_run(examine_kernel(host.files)));
+}
+
+TEST_CASE("a loop module is worth what loads it") {
+  FakeHost host;
+  host.remove("/dev/loop-control");
+  host.write("/lib/modules/6.12.0-1-amd64/modules.dep", "kernel/drivers/block/loop.ko:\n");
+  auto findings = examine_kernel(host.files);
+  CHECK(find(findings, "loop devices").severity == Severity::degraded);
+  CHECK(find(findings, "loop devices").mend.find("kmod") != std::string::npos);
+  host.write("/usr/sbin/modprobe", "");
+  findings = examine_kernel(host.files);
+  CHECK(find(findings, "loop devices").severity == Severity::good);
+}
+
+TEST_CASE("network and messages of the host") {
+  FakeHost host;
+  auto findings = examine_host(host.files);
+  CHECK(find(findings, "default route").severity == Severity::advice);
+  CHECK(find(findings, "kernel messages").severity == Severity::advice);
+  host.write("/proc/net/route",
+             "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
+             "eth0\t00000000\t0202000A\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
+  host.write("/dev/kmsg", "");
+  findings = examine_host(host.files);
+  CHECK(find(findings, "default route").severity == Severity::good);
+  CHECK(find(findings, "kernel messages").severity == Severity::good);
+  host.write("/proc/net/route", "Iface\tDestination\neth0\t0002000A\t00000000\t1\t0\t0\t0\t00FFFFFF\t0\n");
+  CHECK(find(examine_host(host.files), "default route").severity == Severity::advice);
 }
 
 TEST_CASE("cgroup version 1 is enough") {

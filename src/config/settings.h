@@ -42,6 +42,7 @@ struct Config {
   std::int64_t memory_gib_total_max = 0;
   std::int64_t disk_gib_total_max = 0;
   std::int64_t pids_per_sandbox_max = 0;
+  std::int64_t patience = 1;
   bool stop_sandboxes_on_exit = true;
 };
 

@@ -68,13 +68,19 @@ Result<void> Pool::open_root() {
     root_ = std::move(directory);
     return {};
   }
-  if (config_.allow_loop) {
+  // What holds sandboxes already stays what it is: of another kind, the pool would seem empty.
+  bool loop_before = os::exists_at(directory.get(), "pool.img");
+  bool directories_before = !loop_before && os::exists_at(directory.get(), "i");
+  if (!config_.allow_loop) {
+    complaint_ = "a loop pool is switched off";
+  } else if (directories_before) {
+    complaint_ = "the pool was made of plain directories";
+  } else {
     auto opened = open_loop();
     if (opened) return {};
-    if (os::exists_at(directory.get(), "pool.img")) return std::unexpected(std::move(opened).error());
+    if (loop_before) return std::unexpected(std::move(opened).error());
     complaint_ = opened.error().message();
-  } else {
-    complaint_ = "a loop pool is switched off";
+    (void)os::unlink_at(directory.get(), "pool.img");
   }
   kind_ = PoolKind::directories;
   root_ = std::move(directory);

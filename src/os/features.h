@@ -1,8 +1,5 @@
 #pragma once
-// What this kernel can do, found out by trying. One place, for the decisions of the runtime and for `sebring doctor`.
-#include <string>
-#include <vector>
-
+// What this kernel can do with mounts, found out by trying: for the decisions of the runtime and for `sebring doctor`.
 namespace sebring::os {
 
 struct Abilities {
@@ -12,15 +9,5 @@ struct Abilities {
 };
 // Cheap (under a millisecond); needs root.
 Abilities probe_abilities();
-
-struct Feature {
-  std::string name;
-  bool present = false;
-  bool required = false;
-  std::string cost;    // what its absence costs
-  std::string remedy;  // the command or setting that mends it
-};
-// All that sandboxes profit from. `data_dir` is where the pool would lie. Without root some are reported as absent.
-std::vector<Feature> probe_features(const std::string& data_dir);
 
 }  // namespace sebring::os

@@ -183,7 +183,7 @@ Result<std::vector<std::string>> list_dir_at(int dir, const std::string& path) {
   if (!stream) return fail_errno(errno, "list " + path);
   fd.release();
   std::vector<std::string> names;
-  while (dirent* entry = ::readdir(stream.get())) {
+  while (dirent* entry = ::readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
     std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }

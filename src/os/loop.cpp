@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "os/file.h"
+#include "os/program.h"
 
 namespace sebring::os {
 namespace {
@@ -30,8 +31,17 @@ Result<UniqueFd> find_existing(const struct stat& file, std::string& path) {
   return UniqueFd();
 }
 
+// Where nobody has made the node for a module that is not loaded (udev does), only its name loads it.
+Result<UniqueFd> open_control() {
+  auto control = open_at(AT_FDCWD, "/dev/loop-control", O_RDWR);
+  if (control || control.error().os_errno() != ENOENT) return control;
+  if (auto loaded = run_program_checked({"modprobe", "loop"}); !loaded)
+    return fail(Errc::unavailable, "no loop devices: " + loaded.error().message());
+  return open_at(AT_FDCWD, "/dev/loop-control", O_RDWR);
+}
+
 Result<LoopDevice> configure_free_device(int file) {
-  SB_TRY(auto control, open_at(AT_FDCWD, "/dev/loop-control", O_RDWR));
+  SB_TRY(auto control, open_control());
   loop_config config{};
   config.fd = static_cast<unsigned>(file);
   config.info.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO;

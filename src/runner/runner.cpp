@@ -12,7 +12,9 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdio>
+#include <optional>
 
+#include "net/pulse.h"
 #include "net/server.h"
 #include "os/file.h"
 #include "os/mount.h"
@@ -106,6 +108,8 @@ class Runner {
       if (!error) asio::co_spawn(io_, stop(), asio::detached);
     });
     watch_pool();
+    if (config_.pulse_fd >= 0)
+      pulse_.emplace(io_.get_executor(), UniqueFd(::fcntl(config_.pulse_fd, F_DUPFD_CLOEXEC, 3)));
     io_.run();
     return {};
   }
@@ -148,6 +152,7 @@ class Runner {
   asio::io_context io_{1};
   asio::signal_set signals_;
   asio::steady_timer pool_timer_;
+  std::optional<net::Pulse> pulse_;
   std::unique_ptr<runtime::Host> host_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<runtime::Cleanup> cleanup_;

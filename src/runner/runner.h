@@ -28,6 +28,7 @@ struct RunnerConfig {
   // Listening sockets, borrowed.
   int api_listen_fd = -1;
   int dial_listen_fd = -1;
+  int pulse_fd = -1;         // borrowed too: net/pulse.h; -1: nobody watches
   bool keep_network = true;  // false: sandboxes get no network at all
 };
 

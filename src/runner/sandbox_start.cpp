@@ -27,6 +27,12 @@ Result<std::vector<std::string>> layer_paths(const std::vector<std::string>& dig
   return paths;
 }
 
+// A machine of its own: the id without its dashes, so that it stays the same from start to start.
+std::string machine_id_of(std::string id) {
+  std::erase(id, '-');
+  return id.size() == 32 ? id : std::string();
+}
+
 struct StartOutcome {
   runtime::Container container;
   Record record;
@@ -103,6 +109,7 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   job.spec.limits = spec.limits;
   job.spec.limits.disk_bytes += sandbox->record.disk_held_bytes;
   job.spec.hostname = spec.hostname;
+  job.spec.machine_id = machine_id_of(sandbox->record.id);
   job.spec.hosts = spec.hosts;
   job.spec.network = spec.network;
   job.spec.configuration = spec.toolbox;

@@ -3,6 +3,7 @@
 // state is touched on the event loop's thread only, and what blocks is done by workers on copies.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -103,11 +104,14 @@ class Sandboxes {
   void forget_later(const std::string& disk, runtime::Leftover& leftover);
 
   bool adopt(Record record);
+  asio::awaitable<void> reclaim_paused();
 
   Parts parts_;
   std::map<std::string, Handle, std::less<>> sandboxes_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of other threads
   bool closed_ = false;
+  std::deque<std::string> to_reclaim_;  // groups of paused ones, one at a time: the workers are for those who wait
+  bool reclaiming_ = false;
 };
 
 }  // namespace sebring::runner

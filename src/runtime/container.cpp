@@ -54,6 +54,8 @@ Result<void> send_order(Host& host, const Slot& slot, const StartSpec& spec, int
   std::string hosts, resolv;
   if (spec.write_files) {
     order.files = slot::kWriteHosts | slot::kWriteResolv | slot::kWriteHostname;
+    if (!spec.machine_id.empty()) order.files |= slot::kWriteMachineId;
+    spec.machine_id.copy(order.machine_id, sizeof order.machine_id - 1);
     hosts = hosts_text(spec.hostname, spec.hosts);
     resolv = host.resolv_conf();
   }

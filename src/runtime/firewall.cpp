@@ -26,6 +26,12 @@ static_assert(kChunk % kTogether == 0);
 
 std::string chain_of(Index index) { return "box_" + std::to_string(index); }
 
+std::string table_of(const std::string& instance) {
+  std::string table = "sebring_" + instance;
+  std::replace(table.begin(), table.end(), '-', '_');
+  return table;
+}
+
 void replace_all(std::string& text, std::string_view what, std::string_view with) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
     text.replace(at, what.size(), with);
@@ -122,8 +128,7 @@ std::string firewall_text(const std::string& table, std::uint32_t network, const
 
 Result<std::unique_ptr<Firewall>> Firewall::load(const std::string& instance, std::uint32_t network,
                                                  const std::vector<std::uint32_t>& dns) {
-  std::string table = "sebring_" + instance;
-  std::replace(table.begin(), table.end(), '-', '_');
+  std::string table = table_of(instance);
   auto loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, network, dns, true));
   if (!loaded) loaded = os::run_program_checked({"nft", "-f", "-"}, firewall_text(table, network, dns, false));
   if (!loaded) return std::unexpected(std::move(loaded).error().while_doing("load the firewall"));
@@ -177,16 +182,16 @@ void Firewall::remove(os::Netlink& netfilter, Index index) {
 }
 
 void Firewall::delete_elements(os::Netlink& netfilter, Index index) const {
-  std::string link = link_of(index);
-  os::NftBatch boxes(netfilter, table_), source(netfilter, table_), arp(netfilter, table_);
-  boxes.delete_element("boxes", os::NftBatch::interface_key(link));
-  (void)boxes.commit("");
-  source.delete_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
-  (void)source.commit("");
-  if (!with_arp_) return;
-  arp.set_family(NFPROTO_ARP);
-  arp.delete_element("boxes", os::NftBatch::interface_key(link));
-  (void)arp.commit("");
+  const auto link = os::NftBatch::interface_key(link_of(index));
+  auto delete_one = [&](std::uint8_t family, const char* set, const std::vector<char>& key) {
+    os::NftBatch batch(netfilter, table_);
+    batch.set_family(family);
+    batch.delete_element(set, key);
+    (void)batch.commit("");
+  };
+  delete_one(NFPROTO_INET, "boxes", link);
+  delete_one(NFPROTO_INET, "source", os::NftBatch::interface_address_key(link_of(index), address_of(network_, index)));
+  if (with_arp_) delete_one(NFPROTO_ARP, "boxes", link);
 }
 
 void Firewall::keep_only(os::Netlink& netfilter, const std::function<bool(Index)>& is_ours) {
@@ -236,9 +241,9 @@ Result<void> Firewall::set_policy(os::Netlink& netfilter, Index index, const Net
   return batch.commit("set the network policy of " + link);
 }
 
-std::set<Index> Firewall::members_of(const std::string& family, const std::string& set) const {
+std::set<Index> Firewall::members_of(const std::string& family, const std::string& table, const std::string& set) {
   std::set<Index> indices;
-  auto text = os::run_program_checked({"nft", "list", "set", family, table_, set});
+  auto text = os::run_program_checked({"nft", "list", "set", family, table, set});
   if (!text) return indices;
   for (auto at = text->find("\"sb"); at != std::string::npos; at = text->find("\"sb", at + 3)) {
     auto end = text->find('"', at + 3);
@@ -247,6 +252,18 @@ std::set<Index> Firewall::members_of(const std::string& family, const std::strin
       indices.insert(static_cast<Index>(*number));
   }
   return indices;
+}
+
+void Firewall::forget(const std::string& instance, Index first, Index count) {
+  const std::string table = table_of(instance);
+  for (const char* family : {"inet", "arp"}) {
+    std::string links;
+    for (Index index : members_of(family, table, "boxes"))
+      if (index >= first && index - first < count) links += (links.empty() ? "" : ", ") + link_of(index);
+    if (!links.empty())
+      (void)os::run_program(
+          {"nft", "delete element " + std::string(family) + " " + table + " boxes { " + links + " }"});
+  }
 }
 
 void Firewall::unload() const {

@@ -39,6 +39,9 @@ class Firewall {
   void keep_only(os::Netlink& netfilter, const std::function<bool(Index)>& is_ours);
   // Takes effect at once, for connections that exist too.
   Result<void> set_policy(os::Netlink& netfilter, Index index, const NetworkPolicy& before, const NetworkPolicy& after);
+  // Takes `count` links from `first` on out of the table of an instance that is dead: somebody else has them now, whose
+  // packets it would judge. For all that it decides a link must be among its boxes.
+  static void forget(const std::string& instance, Index first, Index count);
   // Deletes the table.
   void unload() const;
   const std::string& table() const { return table_; }
@@ -49,7 +52,10 @@ class Firewall {
   void add_elements(os::NftBatch& batch, Index index) const;
   void delete_elements(os::Netlink& netfilter, Index index) const;
   // Indices of the links in a set of the table, as `nft` lists it.
-  std::set<Index> members_of(const std::string& family, const std::string& set) const;
+  std::set<Index> members_of(const std::string& family, const std::string& set) const {
+    return members_of(family, table_, set);
+  }
+  static std::set<Index> members_of(const std::string& family, const std::string& table, const std::string& set);
 
   std::string table_;
   std::uint32_t network_;

@@ -56,6 +56,12 @@ std::vector<std::uint32_t> choose_name_servers(const std::vector<std::string>& w
 
 std::string Host::new_upper_name() { return "u-" + random_hex(8); }
 
+Result<int> Host::take_parking() {
+  const std::size_t mine = parkings_taken_++;
+  if (mine >= parkings_.size()) return fail(Errc::exhausted, "too many makers of slots");
+  return parkings_[mine].get();
+}
+
 Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
   std::unique_ptr<Host> host(new Host(std::move(config)));
   const HostConfig& settings = host->config_;
@@ -75,12 +81,18 @@ Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
   int high = ::fcntl(host->null_.get(), F_DUPFD_CLOEXEC, 100);
   if (high < 0) return fail_errno(errno, "duplicate a descriptor");
   host->null_.reset(high);
+  for (auto& parking : host->parkings_) {
+    parking.reset(::fcntl(high, F_DUPFD_CLOEXEC, 100));
+    if (!parking) return fail_errno(errno, "duplicate a descriptor");
+  }
   SB_TRY(auto filter, SystemCallFilter::compile());
   host->filter_.emplace(std::move(filter));
   SB_TRY(host->cgroups_, os::open_cgroup_tree(settings.instance));
   host->cpus_.emplace(host->cgroups_->cpus());
   SB_TRY(auto leases, Leases::open(settings.lease_dir, {settings.data_dir, settings.instance, host->boot_id_}));
   host->leases_.emplace(std::move(leases));
+  host->leases_->when_taken_over(
+      [](const std::string& instance, Index first) { Firewall::forget(instance, first, kChunk); });
   SB_TRY(auto own_files, OwnFiles::open(settings.run_dir + "/own"));
   host->own_files_.emplace(std::move(own_files));
   SB_CHECK(host->open_network());

@@ -29,7 +29,8 @@ bool lock_is_free(const std::string& data_dir) {
 }  // namespace
 
 Leases::Leases(Leases&& other) noexcept
-    : directory_(std::move(other.directory_)),
+    : taken_over_(std::move(other.taken_over_)),
+      directory_(std::move(other.directory_)),
       owner_(std::move(other.owner_)),
       chunks_(std::move(other.chunks_)),
       free_(std::move(other.free_)),
@@ -111,6 +112,8 @@ Result<Index> Leases::take() {
     if (chunks_.contains(chunk)) continue;
     if (os::exists_at(directory_.get(), file_of(chunk))) {
       if (!is_stale(file_of(chunk))) continue;
+      auto dead = read_owner(file_of(chunk));
+      if (dead && dead->boot_id == owner_.boot_id && taken_over_) taken_over_(dead->instance, chunk * kChunk);
       SB_CHECK(os::unlink_at(directory_.get(), file_of(chunk)));
     }
     SB_TRY(bool taken, take_chunk(chunk));

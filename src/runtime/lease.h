@@ -4,6 +4,7 @@
 // share the machine: they lease chunks of 512 by files that only one can make.
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -40,6 +41,10 @@ class Leases {
   // `directory` is shared by all instances of the machine: /run/sebring/leases.
   static Result<Leases> open(const std::string& directory, Owner owner);
   Leases(Leases&&) noexcept;
+  // Called when a chunk of a dead instance becomes ours, with its first index: what the dead one said about these links
+  // may still hold. Not called for one of before a reboot.
+  using TakenOver = std::function<void(const std::string& instance, Index first)>;
+  void when_taken_over(TakenOver taken_over) { taken_over_ = std::move(taken_over); }
 
   // Errc::exhausted when the machine has no index left.
   Result<Index> take();
@@ -59,6 +64,7 @@ class Leases {
   bool is_stale(const std::string& name) const;
   std::optional<Owner> read_owner(const std::string& name) const;
 
+  TakenOver taken_over_;
   UniqueFd directory_;
   Owner owner_;
   mutable std::mutex mutex_;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/securebits.h>
+#include <sched.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -30,13 +31,40 @@ class BorrowedIds {
   }
 };
 
+constexpr std::size_t kOptionMax = 255;  // of the kernel, for one value
+
+// Makes the folder of our descriptors the current one, of this thread alone: names in it are short, so that more of
+// them fit into one option.
+class AmongDescriptors {
+ public:
+  Result<void> enter() {
+    thread_local bool alone = false;
+    if (!alone && ::unshare(CLONE_FS) < 0) return fail_errno(errno, "have a current folder of this thread's own");
+    alone = true;
+    if (::chdir("/proc/self/fd") < 0) return fail_errno(errno, "enter the folder of descriptors");
+    entered_ = true;
+    return {};
+  }
+  AmongDescriptors() = default;
+  AmongDescriptors(const AmongDescriptors&) = delete;
+  AmongDescriptors& operator=(const AmongDescriptors&) = delete;
+  ~AmongDescriptors() {
+    if (entered_) (void)!::chdir("/");
+  }
+
+ private:
+  bool entered_ = false;
+};
+
 Result<void> set_layers(os::FileSystem& overlay, const std::vector<UniqueFd>& layers, const os::Abilities& abilities) {
   if (abilities.layers_by_descriptor) {
     for (const auto& layer : layers) SB_CHECK(overlay.set_fd("lowerdir+", layer.get()));
     return {};
   }
-  std::string list;  // a page at most: about 150 layers
-  for (const auto& layer : layers) list += (list.empty() ? "" : ":") + os::fd_path(layer.get());
+  std::string list;
+  for (const auto& layer : layers) list += (list.empty() ? "" : ":") + std::to_string(layer.get());
+  if (list.size() > kOptionMax)
+    return fail(Errc::not_implemented, "this kernel mounts no image of " + std::to_string(layers.size()) + " layers");
   return overlay.set("lowerdir", list);
 }
 
@@ -72,6 +100,8 @@ Result<UniqueFd> make_root(const PoolView& view, const RootSpec& spec, const os:
   SB_TRY(auto upper, os::open_at(view.mount.get(), spec.upper + "/u", O_PATH | O_DIRECTORY | O_NOFOLLOW));
   SB_TRY(auto work, os::open_at(view.mount.get(), spec.upper + "/w", O_PATH | O_DIRECTORY | O_NOFOLLOW));
   SB_TRY(auto overlay, os::FileSystem::open("overlay"));
+  AmongDescriptors here;  // until the mount: before 6.5 the names are looked up only then
+  if (!abilities.layers_by_descriptor) SB_CHECK(here.enter());
   SB_CHECK(set_layers(overlay, layers, abilities));
   if (abilities.layers_by_descriptor) {
     SB_CHECK(overlay.set_fd("upperdir", upper.get()));

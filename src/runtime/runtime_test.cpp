@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "os/file.h"
+#include "os/link.h"
 #include "runtime/container.h"
 #include "runtime/cpu_spread.h"
 #include "runtime/lease.h"
@@ -53,6 +54,28 @@ TEST_CASE("leases: chunks are exclusive, indices are not reused at once") {
   CHECK(again->adopt(first));
   auto rebooted = Leases::open(directory + "/leases", {data_one, "one", "another boot"});
   CHECK(rebooted->chunks().empty());
+  std::filesystem::remove_all(directory);
+}
+
+TEST_CASE("leases: who takes over a dead instance's chunk is told") {
+  char name[] = "/tmp/sebring-lease-XXXXXX";
+  std::string directory = ::mkdtemp(name);
+  std::filesystem::create_directory(directory + "/leases");
+  auto lock_dead = live_instance(directory + "/dead"), lock_heir = live_instance(directory + "/heir");
+  auto dead = Leases::open(directory + "/leases", {directory + "/dead", "dead", "boot"});
+  auto heir = Leases::open(directory + "/leases", {directory + "/heir", "heir", "boot"});
+  std::string told;
+  heir->when_taken_over(
+      [&](const std::string& instance, Index first) { told += instance + " " + std::to_string(first) + ";"; });
+  const Index first = *dead->take() / kChunk * kChunk;
+  CHECK(*heir->take() / kChunk != first / kChunk);
+  CHECK(told.empty());
+  lock_dead.reset();
+  heir->give_back_unused();
+  bool links = false;  // of a server that runs on this machine: then the chunk is not free
+  for (Index index = first; index < first + kChunk; ++index) links |= os::link_index(link_of(index)) != 0;
+  for (Index i = 0; i < kChunk && told.empty(); ++i) REQUIRE(heir->take().has_value());
+  CHECK(told == (links ? "" : "dead " + std::to_string(first) + ";"));
   std::filesystem::remove_all(directory);
 }
 

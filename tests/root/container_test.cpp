@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+
 #include "fixture.h"
 
 using namespace sebring;
@@ -43,6 +46,24 @@ TEST_CASE("what a user made of /etc is left alone at a start") {
         "x\n/root/secret\n/etc/resolv.conf\n");
   machine.slots().give_back_upper(std::move(container.unused_upper));
   machine.destroy(std::move(container));
+}
+
+TEST_CASE("an image of many layers starts, the topmost wins") {
+  auto& machine = Machine::get();
+  auto spec = machine.spec();
+  const std::string base = "/proc/self/fd/" + std::to_string(machine.host().pool().layers()) + "/many-";
+  constexpr int kMany = 40;
+  for (int i = 0; i < kMany; ++i) {
+    std::filesystem::create_directories(base + std::to_string(i) + "/etc");
+    std::ofstream(base + std::to_string(i) + "/etc/top") << i << "\n";
+    spec.layers.push_back("layers/many-" + std::to_string(i));
+  }
+  auto container = machine.start(spec);
+  CHECK(run(container, "cat /etc/top; echo x > /etc/top && cat /etc/top", 0).text ==
+        std::to_string(kMany - 1) + "\nx\n");
+  machine.destroy(std::move(container));
+  machine.cleanup().wait_until_empty(10'000);
+  for (int i = 0; i < kMany; ++i) std::filesystem::remove_all(base + std::to_string(i));
 }
 
 TEST_SUITE_END();

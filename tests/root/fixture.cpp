@@ -133,7 +133,7 @@ runtime::StartSpec Machine::spec() const {
 }
 
 runtime::Container Machine::start(const runtime::StartSpec& spec) {
-  auto slot = must(slots_->take(spec.layers, !spec.upper.empty(), 20'000));
+  auto slot = must(slots_->take(spec.layers, !spec.upper.empty(), spec.limits, 20'000));
   return must(runtime::start_container(*host_, wires_, *cleanup_, std::move(slot), spec));
 }
 

@@ -33,10 +33,8 @@ ip route add 192.88.99.0/24 dev sebout0
 )SH";
     auto made = os::run_program_checked({"sh", "-c", script});
     REQUIRE_MESSAGE(made.has_value(), made.error().message());
-    server_ =
-        "ip netns exec sebring-out python3 -c 'import socket\ns=socket.create_server((\"\",7000))\nwhile 1:\n "
-        "c,a=s.accept(); c.sendall(a[0].encode()); c.close()' >/dev/null 2>&1 & echo $!";
-    auto started = os::run_program_checked({"sh", "-c", server_});
+    auto started = os::run_program_checked(
+        {"sh", "-c", "ip netns exec sebring-out " + beside_me("root_probe") + " tell 7000 >/dev/null 2>&1 & echo $!"});
     REQUIRE(started.has_value());
     pid_ = std::atoi(started->c_str());
     for (int i = 0; i < 100; ++i) {
@@ -53,7 +51,6 @@ ip route add 192.88.99.0/24 dev sebout0
   void clean() {
     (void)os::run_program({"sh", "-c", "ip link del sebout0 2>/dev/null; ip netns del sebring-out 2>/dev/null"});
   }
-  std::string server_;
   pid_t pid_ = 0;
 };
 
@@ -88,7 +85,20 @@ TEST_CASE("N1-N5: public addresses and nothing else; policies take effect at onc
   auto container = machine.start(machine.spec()), neighbour = machine.start(machine.spec());
   const std::string out = "connect ok\nsaid 198.51.100.1\n", no = "connect timeout\n";
   CHECK(reach_slowly(container, "198.51.100.2") == out);  // masqueraded
-  CHECK(reach(container, "10.77.0.2") == no);             // private
+  {
+    // Beside another server, with a box and an idea of addresses of its own.
+    auto other_server = runtime::Firewall::load("root-test-two", 0x64480000, {});
+    REQUIRE_MESSAGE(other_server.has_value(), other_server.error().message());
+    REQUIRE((*other_server)->add(*machine.wires().netfilter, container.index + 4096));
+    CHECK(reach_slowly(container, "198.51.100.2") == out);
+    // One that died and had this very link before: its rules judge until they are told to forget it.
+    REQUIRE((*other_server)->add(*machine.wires().netfilter, container.index));
+    CHECK(reach(container, "198.51.100.2") == no);
+    runtime::Firewall::forget("root-test-two", container.index, 1);
+    CHECK(reach_slowly(container, "198.51.100.2") == out);
+    (*other_server)->unload();
+  }
+  CHECK(reach(container, "10.77.0.2") == no);  // private
   CHECK(reach(container, os::address_text(runtime::address_of(runtime::kUsualNetwork, neighbour.index)), 1) == no);
   CHECK(reach(container, os::address_text(runtime::kUsualNetwork | 1), 22) == no);  // the host, by the gateway
   CHECK(reach(container, "198.51.100.1", 22) == no);                                // the host, by another address

@@ -324,6 +324,27 @@ int serve_on_loopback(int port, bool version_6) {
   }
 }
 
+// A server on every address that says who has connected.
+int tell_addresses(int port) {
+  int fd = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) < 0 || listen(fd, 8) < 0) return 1;
+  std::printf("listening\n");
+  std::fflush(stdout);
+  for (;;) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    int connection = accept(fd, reinterpret_cast<sockaddr*>(&peer), &size);
+    char text[INET_ADDRSTRLEN] = {};
+    inet_ntop(AF_INET, &peer.sin_addr, text, sizeof text);
+    (void)!write(connection, text, strlen(text));
+    close(connection);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -340,6 +361,7 @@ int main(int argc, char** argv) {
   if (what == "memory") eat_memory(number(2));
   if (what == "connect") return connect_to(argv[2], number(3), number(4));
   if (what == "serve") return serve_on_loopback(number(2), argc > 3);
+  if (what == "tell") return tell_addresses(number(2));
   if (what == "inodes") {
     struct stat status;
     stat("/", &status);
