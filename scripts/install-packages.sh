@@ -6,7 +6,7 @@
 #   test     registries, servers and languages of the integration tests
 #   bench    the runtimes that benchmarks compare with
 #   vm       QEMU and what makes disks for it, for scripts/test-vm.sh
-#   browser  Chromium, for the tests of the dashboard
+#   browser  Chromium, for the tests of what people see
 set -euo pipefail
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 
@@ -21,6 +21,7 @@ group_packages() {
     run) echo mmdebstrap btrfs-progs nftables iproute2 e2fsprogs zstd python3 ;;
     test)
         echo python3 python3-venv docker-registry skopeo umoci openssh-client openssh-server rsync nginx git strace curl procps
+        echo busybox-static musl-tools
         # Languages often come from elsewhere, newer than Debian's.
         if ! has_command node || ! has_command npm; then echo nodejs npm; fi
         ;;

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Builds and runs all tests; called by `./dev test [STAGE...]`. The last line is "N passed, N failed, N skipped".
 
-Stages: format unit root toolbox integration sdk faults bench-smoke tidy vm-short, and on request vm. Without arguments
-all but the last and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and is shown when it fails.
+Stages: format unit root toolbox integration browser sdk faults bench-smoke tidy vm-short, and on request vm. Without
+arguments all but the last and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and
+is shown when it fails.
 """
 
 import os
@@ -111,8 +112,13 @@ def stage_toolbox():
 
 def stage_integration():
     for script in sorted(INTEGRATION.glob("*_test.py")):
-        if not script.name.startswith("toolbox_"):
+        if not script.name.startswith("toolbox_") and not script.name.endswith("_browser_test.py"):
             run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=420, tries=2)
+
+
+def stage_browser():
+    for script in sorted(INTEGRATION.glob("*_browser_test.py")):
+        run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=600, tries=2)
 
 
 def stage_sdk():
@@ -137,8 +143,8 @@ def stage_vm():
 
 
 STAGES = {"format": stage_format, "unit": stage_unit, "root": stage_root, "toolbox": stage_toolbox,
-          "integration": stage_integration, "sdk": stage_sdk, "faults": stage_faults, "bench-smoke": stage_bench_smoke,
-          "tidy": stage_tidy, "vm-short": stage_vm_short, "vm": stage_vm}
+          "integration": stage_integration, "browser": stage_browser, "sdk": stage_sdk, "faults": stage_faults,
+          "bench-smoke": stage_bench_smoke, "tidy": stage_tidy, "vm-short": stage_vm_short, "vm": stage_vm}
 ON_REQUEST = ("vm",)
 
 

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <boost/asio/co_spawn.hpp>
@@ -15,6 +16,7 @@
 #include "base/text.h"
 #include "cli/output.h"
 #include "control/log.h"
+#include "net/pulse.h"
 #include "net/server.h"
 #include "proxy/dial.h"
 #include "proxy/preview_proxy.h"
@@ -138,6 +140,8 @@ class ControlProcess {
   asio::awaitable<void> start() {
     auto started = co_await plane_.start();
     if (started) started = serve();
+    if (auto pulse = input_.sockets.find("pulse"); started && pulse != input_.sockets.end())
+      pulse_.emplace(io_.get_executor(), std::move(pulse->second));
     if (started) co_return;
     code_ = cli::Output().fail(std::move(started).error().while_doing("control"));
     io_.stop();
@@ -209,6 +213,7 @@ class ControlProcess {
   }
 
   asio::io_context io_{1};
+  std::optional<net::Pulse> pulse_;
   RoleInput input_;
   api::ControlPlane plane_;
   std::string secret_;
@@ -220,12 +225,21 @@ class ControlProcess {
   int code_ = 0;
 };
 
+// Every tunnel is two descriptors, and shells start services with a soft limit of 1024.
+void allow_many_files() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 }  // namespace
 
 int run_control(RoleInput input) {
   // Holds secrets of many users: nobody else of this user id may look inside.
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   ::signal(SIGPIPE, SIG_IGN);
+  allow_many_files();
   auto secret = preview_secret(input.config.data_dir + "/control");
   if (!secret) return cli::Output().fail(secret.error(), kDoNotRestart);
   auto config = control_config(input);

@@ -23,6 +23,9 @@ struct RoleSpec {
   std::string settings;  // config::serialise()
   // Name and borrowed descriptor; they become kFirstSocketFd and following, and the role is told their names.
   std::vector<std::pair<std::string, int>> sockets;
+  // Borrowed reading end of the role's pulse (net/pulse.h), non-blocking; -1: it is not watched. The writing end is
+  // among the sockets, as "pulse".
+  int pulse = -1;
 };
 
 // Executes this same program again. The child has its own process group, empties its signal mask, dies with this

@@ -39,6 +39,7 @@ Result<runner::RunnerConfig> runner_config(const RoleInput& input) {
     return fail_errno(errno, "set the owner of " + out.objects_dir);
   out.api_listen_fd = input.sockets.at("api").get();
   out.dial_listen_fd = input.sockets.at("dial").get();
+  if (auto pulse = input.sockets.find("pulse"); pulse != input.sockets.end()) out.pulse_fd = pulse->second.get();
   return out;
 }
 

@@ -2,9 +2,12 @@
 
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "net/pulse.h"
 
 namespace sebring {
 namespace {
@@ -31,13 +34,16 @@ struct Supervisor::Role {
   int early_deaths = 0;
   bool ever_healthy = false;
   bool stopping = false;
+  bool beating = false;  // heard since its start; before that it may work on its first tasks as long as it needs
+  int silent_ticks = 0;
   std::unique_ptr<asio::steady_timer> timer;  // for the next start
 };
 
 Supervisor::Supervisor(asio::io_context& io, std::function<void(std::string)> log,
                        std::function<void(std::string)> give_up)
-    : io_(io), children_(io, SIGCHLD), log_(std::move(log)), give_up_(std::move(give_up)) {
+    : io_(io), children_(io, SIGCHLD), pulse_timer_(io), log_(std::move(log)), give_up_(std::move(give_up)) {
   wait_for_children();
+  listen_for_pulses();
 }
 
 Supervisor::~Supervisor() = default;
@@ -121,8 +127,38 @@ void Supervisor::start_again(Role& role) {
     }
     role.pid = *pid;
     role.started = Steady::now();
+    role.beating = false;
+    role.silent_ticks = 0;
     log_(role.spec.name + " started again as process " + std::to_string(role.pid));
   });
+}
+
+void Supervisor::listen_for_pulses() {
+  pulse_timer_.expires_after(net::kPulseEvery);
+  pulse_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error) return;
+    for (const auto& role : roles_) check_pulse(*role);
+    listen_for_pulses();
+  });
+}
+
+// Counts our own ticks, not the clock: when the whole machine stood still, so did we, and nobody is to blame.
+void Supervisor::check_pulse(Role& role) {
+  if (role.spec.pulse < 0) return;
+  char beats[256];
+  bool heard = false;
+  while (::read(role.spec.pulse, beats, sizeof beats) > 0) heard = true;
+  if (role.pid <= 0 || role.stopping) {
+    role.beating = false;
+    return;
+  }
+  if (heard) role.beating = true;
+  role.silent_ticks = heard || !role.beating ? 0 : role.silent_ticks + 1;
+  if (role.silent_ticks * net::kPulseEvery < kSilenceMax) return;
+  log_(role.spec.name + " has been silent for " + std::to_string(kSilenceMax.count()) + " s and is killed");
+  ::kill(role.pid, SIGKILL);
+  role.beating = false;
+  role.silent_ticks = 0;
 }
 
 asio::awaitable<void> Supervisor::stop(std::string name, std::chrono::milliseconds grace) {

@@ -1,5 +1,6 @@
 #pragma once
-// Keeps the roles running: starts each, notices its end, starts it again. Reaps what the roles leave behind.
+// Keeps the roles running: starts each, notices its end or its silence, starts it again. Reaps what the roles leave
+// behind.
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -18,6 +19,8 @@ namespace asio = boost::asio;
 
 // A role that ends with this code says that starting it again would not help (sysexits' EX_CONFIG).
 constexpr int kDoNotRestart = 78;
+// Longer than any stall of a loaded machine, short enough that a hung role is back within a minute.
+constexpr std::chrono::seconds kSilenceMax{30};
 
 class Supervisor {
  public:
@@ -26,7 +29,7 @@ class Supervisor {
 
   ~Supervisor();
 
-  // Starts the role now and for ever.
+  // Starts the role now and for ever. One that has a pulse and loses it for kSilenceMax is killed.
   Result<void> add(RoleSpec spec);
   // TERM, and KILL after `grace`; not started again. Returns when it is gone.
   asio::awaitable<void> stop(std::string name, std::chrono::milliseconds grace);
@@ -39,10 +42,13 @@ class Supervisor {
   void reap();
   void ended(Role& role, int status);
   void start_again(Role& role);
+  void listen_for_pulses();
+  void check_pulse(Role& role);
   Role* find(std::string_view name) const;
 
   asio::io_context& io_;
   asio::signal_set children_;
+  asio::steady_timer pulse_timer_;
   std::function<void(std::string)> log_;
   std::function<void(std::string)> give_up_;
   std::vector<std::unique_ptr<Role>> roles_;

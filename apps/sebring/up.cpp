@@ -1,5 +1,6 @@
 #include "up.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -11,12 +12,15 @@
 #include <optional>
 
 #include "bring_up.h"
+#include "children.h"
 #include "cli/output.h"
 #include "cli/quickstart.h"
 #include "listen.h"
+#include "os/open_files.h"
 #include "places.h"
 #include "public_url.h"
 #include "role.h"
+#include "runner/runner.h"
 #include "runner_calls.h"
 #include "supervisor.h"
 
@@ -31,11 +35,24 @@ constexpr std::chrono::milliseconds kSandboxesDeadline{2500};
 // The runner gets what is left, and this at least: killed while it takes down slots it leaves work for the next start.
 constexpr std::chrono::milliseconds kAllOfIt{4700};
 constexpr std::chrono::milliseconds kRunnerGraceMin{1000};
+constexpr std::chrono::milliseconds kChildrenPatience{500};
 
 void log_line(std::string_view text) {
   // One write: lines of the roles go to the same place.
   std::string line = "sebring: " + std::string(text) + "\n";
   [[maybe_unused]] auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+// The ends of a pipe through which a role shows that it is well.
+struct PulsePipe {
+  UniqueFd reading;
+  UniqueFd writing;
+};
+
+Result<PulsePipe> make_pulse_pipe() {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return fail_errno(errno, "make a pipe");
+  return PulsePipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
 
 struct Sockets {
@@ -91,14 +108,20 @@ class Up {
 
   Result<void> start_roles() {
     const std::string settings = config::serialise(config_);
-    SB_CHECK(supervisor_.add({"runner",
-                              std::nullopt,
-                              places_.instance,
-                              settings,
-                              {{"api", sockets_.runner.get()}, {"dial", sockets_.dial.get()}}}));
+    SB_TRY(runner_pulse_, make_pulse_pipe());
+    SB_TRY(control_pulse_, make_pulse_pipe());
+    SB_CHECK(supervisor_.add(
+        {"runner",
+         std::nullopt,
+         places_.instance,
+         settings,
+         {{"api", sockets_.runner.get()}, {"dial", sockets_.dial.get()}, {"pulse", runner_pulse_.writing.get()}},
+         runner_pulse_.reading.get()}));
     std::vector<std::pair<std::string, int>> control;
     for (const auto& [name, fd] : sockets_.control) control.emplace_back(name, fd.get());
-    return supervisor_.add({"control", control_user_, places_.instance, settings, std::move(control)});
+    control.emplace_back("pulse", control_pulse_.writing.get());
+    return supervisor_.add(
+        {"control", control_user_, places_.instance, settings, std::move(control), control_pulse_.reading.get()});
   }
 
   asio::awaitable<void> serve() {
@@ -158,14 +181,24 @@ class Up {
   asio::awaitable<void> stop() {
     const auto end = Steady::now() + kAllOfIt * config_.patience;
     co_await supervisor_.stop("control", kControlGrace * config_.patience);
-    if (config_.stop_sandboxes_on_exit && supervisor_.pid_of("runner") > 0)
-      co_await stop_all_sandboxes(runner_, kSandboxGrace * config_.patience, kSandboxesDeadline * config_.patience,
-                                  log_line_function());
+    if (config_.stop_sandboxes_on_exit && supervisor_.pid_of("runner") > 0) co_await stop_sandboxes();
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Steady::now());
     co_await supervisor_.stop("runner", std::max(left, kRunnerGraceMin * config_.patience));
-    if (config_.stop_sandboxes_on_exit) remove_run_dir(places_);
+    if (config_.stop_sandboxes_on_exit) {
+      end_children(kChildrenPatience);
+      remove_run_dir(places_);
+    }
     log_line("stopped");
     io_.stop();
+  }
+
+  // Thousands of sandboxes do not stop one by one in the time there is. Their next start finds them stopped.
+  asio::awaitable<void> stop_sandboxes() {
+    co_await stop_all_sandboxes(runner_, kSandboxGrace * config_.patience, kSandboxesDeadline * config_.patience,
+                                log_line_function());
+    const std::string marker = config_.data_dir + "/runner/" + runner::kEndedByStop;
+    const UniqueFd made(::open(marker.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    kill_children(supervisor_.pid_of("runner"));
   }
 
   asio::io_context io_{1};
@@ -175,6 +208,7 @@ class Up {
   SystemUser control_user_;
   Places places_;
   Sockets sockets_;
+  PulsePipe runner_pulse_, control_pulse_;
   net::Client runner_;
   asio::signal_set signals_;
   Supervisor supervisor_;
@@ -186,6 +220,7 @@ class Up {
 
 int run_up(config::Config config, const UpOptions& options) {
   ::signal(SIGPIPE, SIG_IGN);
+  os::raise_open_files();  // the roles inherit it
   Up up(std::move(config), options);
   auto code = up.run();
   if (code) return *code;

@@ -3,6 +3,7 @@
 #include "api/error_response.h"
 #include "api/openapi.h"
 #include "api/routes.h"
+#include "base/random.h"
 #include "base/text.h"
 #include "control/log.h"
 
@@ -68,8 +69,10 @@ asio::awaitable<Result<control::Caller>> authorize(ApiContext& context, const Ro
                                                    const net::RequestHead& head) {
   if (route.auth == Auth::open) co_return control::Caller{};
   SB_CO_TRY(auto caller, co_await context.authenticator.authenticate(bearer_of(head.headers)));
+  // A key belongs to one organization, so only a foreign one is refused. What is no id at all says nothing: SDKs put
+  // the token of revoke_ssh_access there.
   const auto organization = head.headers.find("X-Daytona-Organization-ID");
-  if (organization && !organization->empty() && *organization != caller.organization_id) {
+  if (organization && is_uuid(*organization) && *organization != caller.organization_id) {
     co_return fail(Errc::forbidden, "Invalid authentication context");
   }
   // No key is one of a service or an administrator: those have sockets of their own.

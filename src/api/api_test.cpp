@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include "api/error_response.h"
 #include "api/openapi.h"
 #include "api/routes.h"
 #include "api/schemas.h"
@@ -101,6 +102,10 @@ TEST_CASE("bad tokens") {
       server.ask("GET", "/sandbox", "", {{"X-Daytona-Organization-ID", "11111111-1111-4111-8111-111111111111"}});
   CHECK(foreign.status == 403);
   CHECK(foreign.message() == "Invalid authentication context");
+  for (const std::string no_id : {"", "AbCdEfGh0123456789IjKlMnOpQrStUv", "x"}) {
+    CAPTURE(no_id);
+    CHECK(server.ask("GET", "/sandbox", "", {{"X-Daytona-Organization-ID", no_id}}).status == 200);
+  }
 }
 
 TEST_CASE("errors have their shape") {
@@ -118,6 +123,9 @@ TEST_CASE("errors have their shape") {
   CHECK(missing.field("source") == "DAYTONA_API");
   CHECK(parse_iso8601(missing.field("timestamp")));
   CHECK(missing.headers.find("X-Daytona-Api-Version") == "0.190.0");
+  const auto full = error_response(fail(Errc::unavailable, "busy", "retry_after").error(), "/api/sandbox", 0);
+  CHECK(full.status == 503);
+  CHECK(full.headers.find("Retry-After") == "1");
   CHECK(server.ask("GET", "/nothing/here").message() == "Cannot GET /api/nothing/here");
   CHECK(server.ask("PATCH", "/sandbox").status == 404);
   CHECK(server.ask("GET", "/sandbox/%zz").status == 400);
@@ -284,6 +292,10 @@ TEST_CASE("a create that is asked twice with one key makes one sandbox") {
   // What failed was not made: the same key may try again.
   server.runner->next_error = Error(Errc::internal, "no");
   CHECK(server.ask("POST", "/sandbox", "{}", {{"Idempotency-Key", "2"}}).status == 400);
+  const auto made = server.ask("POST", "/sandbox", "{}", {{"Idempotency-Key", "2"}});
+  CHECK(made.field("state") == "started");
+  CHECK(server.ask("POST", "/sandbox", "{}", {{"Idempotency-Key", "2"}}).field("id") == made.field("id"));
+  CHECK(server.ask("DELETE", "/sandbox/" + made.field("id")).status == 200);
   const std::string path = "/sandbox/" + first.field("id") + "/fork";
   const auto fork = server.ask("POST", path, "{}", {{"Idempotency-Key", "3"}});
   CHECK(server.ask("POST", path, "{}", {{"Idempotency-Key", "3"}}).field("id") == fork.field("id"));

@@ -87,6 +87,12 @@ asio::awaitable<Result<std::string>> ProxyAccess::file_signing_key(std::string s
   co_return co_await access_.signing_key(std::move(sandbox_id));
 }
 
+asio::awaitable<Result<proxy::Resources>> ProxyAccess::resources(std::string sandbox_id) {
+  SB_CO_TRY(const auto known, co_await access_.resources(std::move(sandbox_id)));
+  co_return proxy::Resources{
+      .cpus = known.cpus, .disk_bytes = known.disk_bytes, .disk_used_bytes = known.disk_used_bytes};
+}
+
 asio::awaitable<Result<proxy::Sandbox>> ProxyAccess::wake(std::string sandbox_id) {
   co_return for_proxy(co_await access_.wake(std::move(sandbox_id)));
 }

@@ -19,6 +19,7 @@ class ProxyAccess final : public proxy::Access {
   asio::awaitable<Result<proxy::Grant>> authorize_session(std::string sandbox_id, net::RequestHead head) override;
   asio::awaitable<Result<void>> recheck(std::string sandbox_id, proxy::Grant grant) override;
   asio::awaitable<Result<std::string>> file_signing_key(std::string sandbox_id) override;
+  asio::awaitable<Result<proxy::Resources>> resources(std::string sandbox_id) override;
   asio::awaitable<Result<proxy::Sandbox>> wake(std::string sandbox_id) override;
   void touch_activity(const std::string& sandbox_id) override { access_.touch_activity(sandbox_id); }
 

@@ -214,7 +214,7 @@ constexpr RouteEntry kRoutes[] = {
     {"PUT", "/sandbox/{id}/secrets", Auth::key, "write:sandboxes", 200, "", "", "UpdateSandboxSecrets", "Sandbox", nullptr},
     {"GET", "/sandbox/{id}/signing-key", Auth::key, "-", 200, "Key for signed file links", "", "", "string", &get_signing_key},
     {"POST", "/sandbox/{id}/signing-key/rotate", Auth::key, "write:sandboxes", 201, "A new key; links signed before end", "", "", "string", &rotate_signing_key},
-    {"POST", "/sandbox/{id}/ttl/{ttlMinutes}", Auth::key, "write:sandboxes", 201, "Minutes from its creation until it is deleted", "", "", "Sandbox", &set_ttl},
+    {"POST", "/sandbox/{id}/ttl/{ttlMinutes}", Auth::key, "write:sandboxes", 201, "Minutes from now until it is deleted", "", "", "Sandbox", &set_ttl},
     // ---- secret ----
     {"GET", "/secret", Auth::key, "-", 200, "", "", "", "Secret[]", nullptr},
     {"POST", "/secret", Auth::key, "write:sandboxes", 201, "", "", "CreateSecret", "Secret", nullptr},

@@ -48,7 +48,10 @@ Errc errc_of(int number) {
 std::string errno_text(int number) { return std::generic_category().message(number); }
 
 Error Error::from_errno(int saved_errno, std::string_view doing) {
-  Error error(errc_of(saved_errno), std::string(doing) + ": " + errno_text(saved_errno));
+  std::string text = std::string(doing) + ": " + errno_text(saved_errno);
+  if (saved_errno == EMFILE) text += " (raise the server's limit: ulimit -n, or LimitNOFILE= in its unit)";
+  if (saved_errno == ENFILE) text += " (raise the machine's limit: sysctl fs.file-max)";
+  Error error(errc_of(saved_errno), text);
   error.os_errno_ = saved_errno;
   return error;
 }

@@ -156,6 +156,15 @@ asio::awaitable<Result<std::string>> AccessControl::signing_key(std::string sand
   co_return row->signing_key;
 }
 
+asio::awaitable<Result<ReachResources>> AccessControl::resources(std::string sandbox_id) {
+  SB_CO_TRY(const auto usage, co_await control_->runner.usage(sandbox_id));
+  const auto* live = control_->live.find(sandbox_id);
+  if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
+  co_return ReachResources{.cpus = static_cast<double>(live->used.cpu),
+                           .disk_bytes = static_cast<std::uint64_t>(live->used.disk_gib * model::kGiB),
+                           .disk_used_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(0, usage.disk_bytes))};
+}
+
 void AccessControl::touch_activity(const std::string& sandbox_id) {
   auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) return;

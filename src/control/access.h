@@ -34,6 +34,13 @@ struct TokenUse {
   WallMs expires_at = 0;
 };
 
+// What a sandbox may take, and what it takes of its disk.
+struct ReachResources {
+  double cpus = 0;
+  std::uint64_t disk_bytes = 0;
+  std::uint64_t disk_used_bytes = 0;
+};
+
 // A new token; its plain text is given this once.
 struct NewToken {
   std::string text;
@@ -86,6 +93,9 @@ class AccessControl {
   asio::awaitable<Result<void>> end_ssh_tokens(std::string sandbox_id, std::string token);
 
   asio::awaitable<Result<std::string>> signing_key(std::string sandbox_id);
+
+  // Of a sandbox that runs.
+  asio::awaitable<Result<ReachResources>> resources(std::string sandbox_id);
 
   // Somebody used the sandbox now. Memory only, written behind.
   void touch_activity(const std::string& sandbox_id);

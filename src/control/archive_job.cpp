@@ -81,9 +81,16 @@ asio::awaitable<Result<void>> end_restoring(Control& control, Held& held, Result
   co_return co_await run_sandbox(control, held);
 }
 
+// A runner that has a disk of it already takes that for the restored one; it may be half of one, from an attempt that a
+// crash cut.
+asio::awaitable<Result<RunnerReport>> restore(Control& control, const Sandbox& sandbox) {
+  SB_CO_CHECK(co_await control.runner.remove(sandbox.id));
+  co_return co_await control.runner.restore(sandbox.id, sandbox.archive->path, sandbox.archive->sha256,
+                                            sandbox.resources.disk_gib * model::kGiB);
+}
+
 asio::awaitable<void> restore_task(Control& control, Sandbox sandbox) {
-  auto restored = co_await control.runner.restore(sandbox.id, sandbox.archive->path, sandbox.archive->sha256,
-                                                  sandbox.resources.disk_gib * model::kGiB);
+  auto restored = co_await restore(control, sandbox);
   auto held = co_await hold_while(control, sandbox.id, SandboxState::restoring);
   control.long_jobs.erase(sandbox.id);
   if (!held) co_return;
@@ -113,7 +120,7 @@ asio::awaitable<Result<void>> begin_restoring(Control& control, Held& held) {
 asio::awaitable<Result<void>> repair_archiving(Control& control, Held& held, std::optional<RunnerReport> report) {
   if (control.long_jobs.contains(held.sandbox.id))
     co_return fail(Errc::unavailable, "Sandbox state change in progress");
-  if (held.sandbox.state == SandboxState::archiving) {
+  if (held.sandbox.visible() == SandboxState::archiving) {
     co_return co_await write_state(control, held, SandboxState::stopped, DesiredState::stopped);
   }
   // Half a restore is no disk: it begins anew at the next start.

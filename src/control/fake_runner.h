@@ -28,6 +28,8 @@ class FakeRunner final : public RunnerClient {
   std::chrono::milliseconds delay{0};  // of every call that changes something
   std::chrono::milliseconds archive_delay{0};
   int calls = 0;
+  int restored = 0;                     // archives unpacked
+  std::function<void()> before_change;  // at the beginning of every call that changes something
   std::string boot_id = "boot-1";
 
   // The sandbox's processes end by themselves.
@@ -79,12 +81,14 @@ class FakeRunner final : public RunnerClient {
   }
   asio::awaitable<Result<RunnerReport>> set_limits(std::string id, RunnerLimits wanted) override {
     SB_CO_CHECK(co_await begin());
+    if (!held.contains(id)) co_return fail(Errc::not_found, "no sandbox " + id);
     limits[id] = wanted;
     co_return held[id];
   }
   asio::awaitable<Result<RunnerReport>> set_network(std::string id, bool block_all,
                                                     std::vector<std::string> allow) override {
     SB_CO_CHECK(co_await begin());
+    if (!held.contains(id)) co_return fail(Errc::not_found, "no sandbox " + id);
     specs[id].block_all = block_all;
     specs[id].allow = allow;
     co_return held[id];
@@ -120,6 +124,8 @@ class FakeRunner final : public RunnerClient {
   asio::awaitable<Result<RunnerReport>> restore(std::string id, std::string, std::string, std::int64_t) override {
     co_await sleep(archive_delay);
     SB_CO_CHECK(co_await begin());
+    if (held.contains(id)) co_return held[id];
+    ++restored;
     co_return put(id, RunnerState::stopped);
   }
   asio::awaitable<Result<RunnerUsage>> usage(std::string id) override {
@@ -149,6 +155,7 @@ class FakeRunner final : public RunnerClient {
   }
   asio::awaitable<Result<void>> begin() {
     ++calls;
+    if (before_change) before_change();
     if (delay.count() > 0) {
       co_await sleep(delay);
     } else {

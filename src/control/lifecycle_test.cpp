@@ -87,6 +87,34 @@ TEST_CASE("a create that the runner never answers is cleaned up when it is back"
   bench.create("x");
 }
 
+TEST_CASE("a burst is let in piece by piece, and who finds the line full is told to come back") {
+  TestBench bench;
+  bench.end();
+  bench.config.creates_at_once = 8;
+  bench.config.creates_waiting_max = 100;
+  bench.begin();
+  bench.runner.delay = std::chrono::milliseconds(1);
+  std::size_t made = 0, refused = 0, inside_max = 0;
+  for (int i = 0; i < 150; ++i) {
+    asio::co_spawn(bench.io, create_sandbox(bench.control(), bench.asked()),
+                   [&](std::exception_ptr, Result<model::Sandbox> outcome) {
+                     if (outcome) ++made;
+                     if (outcome) return;
+                     ++refused;
+                     CHECK(outcome.error().code() == Errc::unavailable);
+                     CHECK(outcome.error().tag() == "retry_after");  // becomes the header
+                   });
+  }
+  bench.runner.before_change = [&] { inside_max = std::max(inside_max, bench.control().live.size() - made); };
+  for (int round = 0; round < 20 && made + refused < 150; ++round) bench.until([&] { return made + refused == 150; });
+  bench.runner.before_change = nullptr;
+  CHECK(made + refused == 150);
+  CHECK(refused > 0);
+  CHECK(made >= 100);
+  CHECK(inside_max <= 2 * 8);  // some have left the gate and were not counted yet
+  CHECK(bench.control().live.size() == made);
+}
+
 TEST_CASE("what cannot be asked") {
   TestBench bench;
   struct Row {
@@ -152,6 +180,27 @@ TEST_CASE("quota counts what runs, and gives it back") {
   const auto again = bench.run(start_sandbox(bench.control(), bench.organization, first.id));
   REQUIRE_FALSE(again);
   CHECK(again.error().message().starts_with("Total CPU limit exceeded"));
+}
+
+TEST_CASE("linking is refused by name, and bad links for what they are") {
+  TestBench bench;
+  bench.create("parent");
+  const auto gone = bench.create("gone");
+  bench.run(delete_sandbox(bench.control(), bench.organization, gone.id)).value();
+  struct Row {
+    std::string parent;
+    Errc code;
+  } rows[] = {{"parent", Errc::not_implemented}, {gone.id, Errc::not_found}, {"nobody", Errc::not_found}};
+  for (const Row& row : rows) {
+    CAPTURE(row.parent);
+    CreateSandbox create = bench.asked();
+    create.destroy_minutes = 0;
+    create.linked_sandbox = row.parent;
+    const auto outcome = bench.run(create_sandbox(bench.control(), create));
+    REQUIRE_FALSE(outcome);
+    CHECK(outcome.error().code() == row.code);
+  }
+  CHECK(bench.control().live.size() == 1);
 }
 
 TEST_CASE("requests on one sandbox wait for each other") {

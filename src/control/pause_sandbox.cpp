@@ -15,12 +15,13 @@ asio::awaitable<Result<Sandbox>> pause_sandbox(Control& control, std::string org
   const DesiredState desired = row.desired;
   row.desired = DesiredState::paused;
   set_state(control, row, SandboxState::pausing);
-  auto intention = save_intention(control, row, shown, desired);
+  // Durable first, as for a stop: a restart must not call it started while its processes stand still.
+  SB_CO_CHECK(co_await save(control, row, shown, desired));
   auto report = co_await control.runner.pause(row.id);
   // Whether paused or refused, it is there: a refusal leaves it running.
   row.desired = report ? DesiredState::paused : DesiredState::started;
   set_state(control, row, report ? SandboxState::paused : SandboxState::started);
-  SB_CO_CHECK(co_await save(control, row, SandboxState::pausing, DesiredState::paused, &intention));
+  SB_CO_CHECK(co_await save(control, row, SandboxState::pausing, DesiredState::paused));
   if (!report) {
     if (control.needs_repair) control.needs_repair(row.id);
     co_return fail(std::move(report).error().while_doing("Sandbox failed to pause"));

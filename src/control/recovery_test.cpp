@@ -89,6 +89,79 @@ TEST_CASE("whatever a crash left, a restart brings it to rest") {
   }
 }
 
+// What a crash at the moment of a call to the runner would find on disk.
+struct Witness {
+  explicit Witness(TestBench& bench)
+      : connection(db::Connection::open(bench.directory.path + "/test.db", db::Connection::Mode::read).value()) {
+    bench.runner.before_change = [this] { seen.push_back(visible()); };
+  }
+  std::string visible() {
+    auto query = connection.query("SELECT visible FROM sandboxes WHERE name='one'").value();
+    return query.step().value() ? query.text(0) : "none";
+  }
+  db::Connection connection;
+  std::vector<std::string> seen;
+};
+
+TEST_CASE("nothing is taken away before the row says so") {
+  TestBench bench;
+  bench.create("one");
+  Witness witness(bench);
+  auto& control = bench.control();
+  bench.run(pause_sandbox(control, bench.organization, "one")).value();
+  bench.run(start_sandbox(control, bench.organization, "one")).value();
+  bench.run(resize_sandbox(control, bench.organization, "one", {2, {}, {}})).value();
+  bench.run(stop_sandbox(control, bench.organization, "one", false)).value();
+  bench.run(delete_sandbox(control, bench.organization, "one")).value();
+  bench.runner.before_change = nullptr;
+  // A start may be forgotten: then it is stopped again.
+  REQUIRE(witness.seen.size() == 5);
+  CHECK(witness.seen[0] == "pausing");
+  CHECK(witness.seen[1] != "started");
+  CHECK(witness.seen[2] == "resizing");
+  CHECK(witness.seen[3] == "stopping");
+  CHECK(witness.seen[4] == "none");  // its name is free already
+}
+
+TEST_CASE("half a disk of a restore that was cut is not taken for a whole one") {
+  TestBench bench;
+  const auto made = bench.create("one");
+  bench.run(stop_sandbox(bench.control(), bench.organization, "one", false)).value();
+  bench.run(archive_sandbox(bench.control(), bench.organization, "one")).value();
+  REQUIRE(bench.until([&] { return bench.state(made.id) == SandboxState::archived && bench.runner.held.empty(); }));
+  bench.runner.held[made.id] = {made.id, RunnerState::stopped, "", "boot-1", {}};
+  bench.run(start_sandbox(bench.control(), bench.organization, "one")).value();
+  CHECK(bench.state(made.id) == SandboxState::started);
+  CHECK(bench.runner.restored == 1);
+}
+
+TEST_CASE("an archive that is damaged, or not to be had for the moment") {
+  TestBench bench;
+  const auto made = bench.create("one");
+  bench.run(stop_sandbox(bench.control(), bench.organization, "one", false)).value();
+  bench.run(archive_sandbox(bench.control(), bench.organization, "one")).value();
+  REQUIRE(bench.until([&] { return bench.state(made.id) == SandboxState::archived && bench.runner.held.empty(); }));
+  bench.runner.next_error = Error(Errc::unavailable, "the object store is away");
+  auto started = bench.run(start_sandbox(bench.control(), bench.organization, "one"));
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code() == Errc::unavailable);
+  CHECK(bench.state(made.id) == SandboxState::archived);
+  bench.runner.next_error = Error(Errc::invalid_argument, "the archive does not have the digest");
+  started = bench.run(start_sandbox(bench.control(), bench.organization, "one"));
+  REQUIRE_FALSE(started);
+  CHECK(started.error().code() == Errc::invalid_argument);
+  CHECK(started.error().message() ==
+        "Sandbox failed to start: Sandbox failed to restore: the archive does not have the digest");
+  CHECK(bench.state(made.id) == SandboxState::error);
+  CHECK_FALSE(bench.row(made.id).recoverable);
+  CHECK(bench.run(recover_sandbox(bench.control(), bench.organization, "one", false))
+            .error()
+            .message()
+            .starts_with("Sandbox is not recoverable: Sandbox failed to restore"));
+  bench.run(delete_sandbox(bench.control(), bench.organization, "one")).value();
+  CHECK(bench.control().live.used(bench.organization).disk_gib == 0);
+}
+
 TEST_CASE("what no row wants is removed from the runner") {
   TestBench bench;
   bench.runner.held["11111111-1111-4111-8111-111111111111"] = {
@@ -283,6 +356,55 @@ TEST_CASE("time to live and auto-delete") {
   bench.clock.advance_minutes(20);
   bench.life->reaper.look();
   CHECK(bench.until([&] { return bench.state(mortal.id) == SandboxState::destroyed; }));
+}
+
+TEST_CASE("a time to live that is set later counts from then") {
+  TestBench bench;
+  CreateSandbox create = bench.asked();
+  create.stop_minutes = 0;
+  const auto made = bench.run(create_sandbox(bench.control(), create)).value();
+  bench.clock.advance_minutes(120);
+  const auto set = bench.run(set_interval(bench.control(), bench.organization, made.id, Interval::ttl, 60)).value();
+  CHECK(set.auto_destroy_at == bench.clock.wall + 60 * 60'000);
+  bench.life->reaper.look();
+  CHECK(bench.state(made.id) == SandboxState::started);
+  bench.clock.advance_minutes(59);
+  bench.life->reaper.look();
+  CHECK(bench.state(made.id) == SandboxState::started);
+  bench.clock.advance_minutes(1);
+  bench.life->reaper.look();
+  CHECK(bench.until([&] { return bench.state(made.id) == SandboxState::destroyed; }));
+}
+
+TEST_CASE("a wall clock that is a day wrong stops, archives and deletes nothing, whatever the interval") {
+  for (const std::int64_t jump : {24LL * 60 * 60'000, -24LL * 60 * 60'000}) {
+    TestBench bench;
+    CreateSandbox create = bench.asked();
+    create.stop_minutes = 15;
+    create.ttl_minutes = 30;
+    const auto started = bench.run(create_sandbox(bench.control(), create)).value();
+    create = bench.asked();
+    create.pause_minutes = 15;
+    const auto idle = bench.run(create_sandbox(bench.control(), create)).value();
+    create = bench.asked();
+    create.archive_minutes = 30;
+    create.destroy_minutes = 60;
+    const auto stopped = bench.run(create_sandbox(bench.control(), create)).value();
+    bench.run(stop_sandbox(bench.control(), bench.organization, stopped.id, false)).value();
+    bench.clock.wall += jump;
+    for (int life = 0; life < 2; ++life) {
+      REQUIRE(bench.until([&] { return bench.life->reconciler.in_step(); }));
+      bench.life->reaper.look();
+      bench.run(bench.control().store.sandboxes.find(started.id)).value();
+      CHECK_FALSE(bench.control().live.find(started.id)->acting);
+      CHECK_FALSE(bench.control().live.find(idle.id)->acting);
+      CHECK_FALSE(bench.control().live.find(stopped.id)->acting);
+      CHECK(bench.state(started.id) == SandboxState::started);
+      CHECK(bench.state(idle.id) == SandboxState::started);
+      CHECK(bench.state(stopped.id) == SandboxState::stopped);
+      bench.restart();
+    }
+  }
 }
 
 TEST_CASE("the service clock") {

@@ -19,6 +19,11 @@ asio::awaitable<Result<RepeatedRequest>> begin_request(Control& control, std::st
     co_return fail(Errc::unprocessable, "Idempotency-Key was used for another request");
   }
   SB_CO_TRY(request.made, co_await control.store.sandboxes.find(mark->sandbox_id));
+  // What could not be started, or was deleted since, is of no use to who asks again: then it is made anew.
+  if (!request.made || request.made->desired == model::DesiredState::destroyed) {
+    request.made.reset();
+    request.mark = store::SandboxStore::RequestMark{key.key, key.request_hash, ""};
+  }
   co_return std::move(request);
 }
 

@@ -22,12 +22,13 @@ asio::awaitable<Result<Sandbox>> resize_sandbox(Control& control, std::string or
                           control.live.used(organization_id), control.config.limits));
   row.resources = wanted;
   set_state(control, row, SandboxState::resizing);
-  auto intention = save_intention(control, row, state, row.desired);
+  // Durable first: who finds the row after a crash sets the limits that it names again.
+  SB_CO_CHECK(co_await save(control, row, state, row.desired));
   auto report = co_await control.runner.set_limits(
       row.id, {wanted.cpu, wanted.memory_gib * model::kGiB, wanted.disk_gib * model::kGiB});
   if (!report) row.resources = before;
   set_state(control, row, state);
-  SB_CO_CHECK(co_await save(control, row, SandboxState::resizing, row.desired, &intention));
+  SB_CO_CHECK(co_await save(control, row, SandboxState::resizing, row.desired));
   if (!report) co_return fail(std::move(report).error().while_doing("Sandbox failed to resize"));
   co_return std::move(row);
 }

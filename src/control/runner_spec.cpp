@@ -41,9 +41,9 @@ std::string make_toolbox_configuration(const ControlConfig& config, const model:
     if (!idles) entrypoint.emplace_back(word);
   }
   bj::object object{
-      {"sandboxId", sandbox.id},           {"version", config.version}, {"user", sandbox.user},
-      {"workDir", sandbox.image.work_dir}, {"env", std::move(env)},     {"entrypoint", std::move(entrypoint)},
-      {"hostname", hostname_of(sandbox)}};
+      {"sandboxId", sandbox.id},           {"version", config.version},    {"user", sandbox.user},
+      {"workDir", sandbox.image.work_dir}, {"env", std::move(env)},        {"entrypoint", std::move(entrypoint)},
+      {"hostname", hostname_of(sandbox)},  {"cpus", sandbox.resources.cpu}};
   return json::serialize(object);
 }
 

@@ -1,4 +1,6 @@
 // Changes of a sandbox that leave its state alone: labels, intervals, visibility, network, keys.
+#include <algorithm>
+
 #include "base/random.h"
 #include "base/text.h"
 #include "control/sandbox_use_cases.h"
@@ -36,7 +38,17 @@ Result<std::int64_t> check(Interval which, std::int64_t minutes) {
   return minutes;
 }
 
-Result<void> apply(Sandbox& sandbox, Interval which, std::int64_t asked) {
+// Asked of a sandbox that is there, a time to live counts from now, as the SDKs say; the row counts from its creation,
+// so what it has lived comes on top, in whole minutes: it dies up to one late, never early.
+void set_ttl(const Control& control, Sandbox& sandbox, std::int64_t minutes) {
+  const std::int64_t lived_ms = std::max<std::int64_t>(0, control.service.now() - sandbox.created);
+  const std::int64_t lived = (lived_ms + model::kMinuteMs - 1) / model::kMinuteMs;
+  sandbox.intervals.ttl = minutes > 0 ? minutes + lived : 0;
+  sandbox.auto_destroy_at.reset();
+  if (minutes > 0) sandbox.auto_destroy_at = control.clock.wall_ms() + minutes * model::kMinuteMs;
+}
+
+Result<void> apply(const Control& control, Sandbox& sandbox, Interval which, std::int64_t asked) {
   SB_TRY(const std::int64_t minutes, check(which, asked));
   model::Intervals& intervals = sandbox.intervals;
   switch (which) {
@@ -55,9 +67,7 @@ Result<void> apply(Sandbox& sandbox, Interval which, std::int64_t asked) {
       intervals.destroy = minutes;
       break;
     case Interval::ttl:
-      intervals.ttl = minutes;
-      sandbox.auto_destroy_at.reset();
-      if (minutes > 0) sandbox.auto_destroy_at = sandbox.created_at + minutes * model::kMinuteMs;
+      set_ttl(control, sandbox, minutes);
       break;
   }
   return {};
@@ -68,7 +78,7 @@ Result<void> apply(Sandbox& sandbox, Interval which, std::int64_t asked) {
 asio::awaitable<Result<Sandbox>> set_interval(Control& control, std::string organization_id, std::string sandbox,
                                               Interval which, std::int64_t minutes) {
   SB_CO_TRY(auto held, co_await hold_living(control, organization_id, sandbox));
-  SB_CO_CHECK(apply(held.sandbox, which, minutes));
+  SB_CO_CHECK(apply(control, held.sandbox, which, minutes));
   SB_CO_CHECK(model::check_together(held.sandbox.intervals));
   // Who sets a timer is using the sandbox.
   set_active(control, held.sandbox);
@@ -118,7 +128,10 @@ asio::awaitable<Result<Sandbox>> set_network(Control& control, std::string organ
       SB_CO_TRY(networks, model::parse_network_list(*row.network_allow_list));
     }
     auto changed = co_await control.runner.set_network(row.id, row.network_block_all, std::move(networks));
-    if (!changed) co_return fail(std::move(changed).error().while_doing("Network settings were not changed"));
+    // What the runner has not got yet, or not any more, gets them with its next start.
+    if (!changed && changed.error().code() != Errc::not_found) {
+      co_return fail(std::move(changed).error().while_doing("Network settings were not changed"));
+    }
   }
   co_return co_await write(control, std::move(held));
 }

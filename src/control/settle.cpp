@@ -12,20 +12,23 @@ using model::SandboxState;
 
 std::string mebibytes(std::int64_t bytes) { return std::to_string(bytes / (1 << 20)) + " MiB"; }
 
-// The runner did not do it. `doing` begins the reason: "Sandbox failed to start".
-asio::awaitable<Result<void>> settle_failure(Control& control, Held& held, SandboxState before, db::Pending intention,
-                                             Error error, std::string doing) {
+// The runner did not do it. `doing` begins the reason: "Sandbox failed to start". `intention`: nullptr when it is
+// durable already.
+asio::awaitable<Result<void>> settle_failure(Control& control, Held& held, SandboxState before,
+                                             const db::Pending* intention, Error error, std::string doing) {
   log_warning("sandbox " + held.sandbox.id + ": " + doing + ": " + error.message());
   if (may_pass(error)) {
     // Nobody else may read the row before our last write of it is on disk.
-    SB_CO_CHECK(co_await intention.wait());
+    if (intention != nullptr) {
+      SB_CO_CHECK(co_await intention->wait());
+    }
     if (control.needs_repair) control.needs_repair(held.sandbox.id);
     co_return fail(Errc::unavailable, doing + ": " + error.message());
   }
   const auto desired = held.sandbox.desired;
   // The disk is still there unless the runner says that it knows nothing of the sandbox.
   set_error(control, held.sandbox, doing + ": " + error.message(), error.code() != Errc::not_found);
-  SB_CO_CHECK(co_await save(control, held.sandbox, before, desired, &intention));
+  SB_CO_CHECK(co_await save(control, held.sandbox, before, desired, intention));
   co_return fail(Errc::invalid_argument, doing + ": " + error.message());
 }
 
@@ -72,7 +75,7 @@ asio::awaitable<Result<void>> run_sandbox(Control& control, Held& held) {
       resuming ? co_await control.runner.resume(sandbox.id)
                : co_await control.runner.ensure_running(sandbox.id, make_runner_spec(control.config, sandbox, true));
   if (!report) {
-    co_return co_await settle_failure(control, held, before, intention, report.error(), "Sandbox failed to start");
+    co_return co_await settle_failure(control, held, before, &intention, report.error(), "Sandbox failed to start");
   }
   set_state(control, sandbox, SandboxState::started);
   set_active(control, sandbox);
@@ -87,17 +90,18 @@ asio::awaitable<Result<void>> halt_sandbox(Control& control, Held& held, bool fo
   const DesiredState desired = sandbox.desired;
   sandbox.desired = DesiredState::stopped;
   set_state(control, sandbox, SandboxState::stopping);
-  auto intention = save_intention(control, sandbox, shown, desired);
+  // Durable before the first process is told to end: after a crash the row must not promise what is being taken away.
+  SB_CO_CHECK(co_await save(control, sandbox, shown, desired));
   const SandboxState before = sandbox.visible();
 
   auto report = co_await control.runner.stop(sandbox.id, force, control.config.stop_grace_ms);
   // Nothing there to stop is stopped.
   if (!report && report.error().code() != Errc::not_found) {
-    co_return co_await settle_failure(control, held, before, intention, report.error(), "Sandbox failed to stop");
+    co_return co_await settle_failure(control, held, before, nullptr, report.error(), "Sandbox failed to stop");
   }
   if (sandbox.is_ephemeral()) co_return co_await destroy_sandbox(control, held);
   set_state(control, sandbox, SandboxState::stopped);
-  co_return co_await save(control, sandbox, before, sandbox.desired, &intention);
+  co_return co_await save(control, sandbox, before, sandbox.desired);
 }
 
 asio::awaitable<Result<void>> destroy_sandbox(Control& control, Held& held) {

@@ -18,6 +18,24 @@ asio::awaitable<Result<model::Verdict>> may_now(Control& control, Held& held, mo
   co_return model::may(action, held.sandbox.visible());
 }
 
+namespace {
+
+// A restore goes on behind the request; what is known of it when the wait is over is the answer.
+asio::awaitable<Result<Sandbox>> outcome_of_restore(Control& control, std::string organization_id, std::string id) {
+  SB_CO_TRY(auto found, co_await wait_for_rest(control, organization_id, id));
+  if (found.visible() == model::SandboxState::error) {
+    co_return fail(Errc::invalid_argument,
+                   "Sandbox failed to start: " + found.error_reason.value_or("the archive could not be restored"));
+  }
+  if (found.visible() == model::SandboxState::archived) {
+    co_return fail(Errc::unavailable, "Sandbox failed to start: its archive can not be restored at the moment",
+                   "retry_after");
+  }
+  co_return found;
+}
+
+}  // namespace
+
 asio::awaitable<Result<Sandbox>> start_sandbox(Control& control, std::string organization_id, std::string sandbox) {
   SB_CO_TRY(auto held, co_await hold(control, organization_id, sandbox));
   SB_CO_TRY(auto verdict, co_await may_now(control, held, model::Action::start));
@@ -30,7 +48,7 @@ asio::awaitable<Result<Sandbox>> start_sandbox(Control& control, std::string org
   if (archived) {
     SB_CO_CHECK(co_await begin_restoring(control, held));
     held.place.leave();
-    co_return co_await wait_for_rest(control, organization_id, held.sandbox.id);
+    co_return co_await outcome_of_restore(control, organization_id, held.sandbox.id);
   }
   SB_CO_CHECK(co_await run_sandbox(control, held));
   co_return std::move(held.sandbox);

@@ -102,6 +102,10 @@ class ClientConnectionImpl final : public ClientConnection {
     co_return parser_->sink.used;
   }
 
+  const Headers& trailers() const override {
+    static const Headers kNone;
+    return parser_ ? parser_->trailers : kNone;
+  }
   bool body_read() const override { return parser_ && (direct_left_ ? *direct_left_ == 0 : parser_->is_done()); }
   RawBody raw_body() override {
     if (!stream_ || !parser_ || !go_direct()) return {};

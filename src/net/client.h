@@ -26,6 +26,8 @@ class ClientConnection {
   virtual asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) = 0;
   // Whether the answer's body was read to its end. May lag behind by one read_body() when the length is not known.
   virtual bool body_read() const = 0;
+  // Fields after a chunked body, once it was read to its end. Valid until the next read_head().
+  virtual const Headers& trailers() const = 0;
   // The answer's body, to be read past this.
   virtual RawBody raw_body() = 0;
   // The request's body, to be written past this: its Content-Length is the caller's to keep. nullptr stream for

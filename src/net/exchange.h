@@ -47,7 +47,8 @@ class Exchange {
   virtual asio::awaitable<Result<void>> write(std::string_view piece) = 0;
   // After start() with a Content-Length: the answer's body, to be written past this.
   virtual RawBody raw_answer() = 0;
-  virtual asio::awaitable<Result<void>> finish() = 0;
+  // `trailers` go out after a chunked body and are dropped otherwise.
+  virtual asio::awaitable<Result<void>> finish(Headers trailers = {}) = 0;
   // Status of what was sent; 0 before.
   virtual int status_sent() const = 0;
 

@@ -245,14 +245,16 @@ asio::awaitable<Result<void>> ExchangeImpl::write(std::string_view piece) {
   co_return co_await connection_.stream_->write(asio::buffer(kEnd));
 }
 
-asio::awaitable<Result<void>> ExchangeImpl::finish() {
+asio::awaitable<Result<void>> ExchangeImpl::finish(Headers trailers) {
   if (framing_ == Framing::length && length_left_ > 0) {
     keep_alive_ = false;
     co_return fail(Errc::internal, "answer is shorter than its Content-Length");
   }
   if (framing_ == Framing::chunked) {
-    constexpr std::string_view kEnd = "0\r\n\r\n";
-    SB_CO_CHECK(co_await connection_.stream_->write(asio::buffer(kEnd)));
+    std::string end = "0\r\n";
+    for (const Header& field : trailers) end += field.name + ": " + field.value + "\r\n";
+    end += "\r\n";
+    SB_CO_CHECK(co_await connection_.stream_->write(asio::buffer(end)));
   }
   complete_ = true;
   co_return Result<void>{};

@@ -16,7 +16,7 @@ class ExchangeImpl final : public Exchange {
   asio::awaitable<Result<void>> respond(Response response) override;
   asio::awaitable<Result<void>> start(ResponseHead head, std::string_view first) override;
   asio::awaitable<Result<void>> write(std::string_view piece) override;
-  asio::awaitable<Result<void>> finish() override;
+  asio::awaitable<Result<void>> finish(Headers trailers = {}) override;
   int status_sent() const override { return status_sent_; }
   asio::awaitable<void> client_gone() override;
   bool wants_websocket() const override;

@@ -27,6 +27,7 @@ std::optional<std::string> request_line_fault(std::string_view line) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte <= 0x20 || byte == 0x7F) return "control character in target";
   }
+  if (parts[1] == "*" && parts[0] != "OPTIONS") return "the target * is for OPTIONS only";
   if (parts[1].front() != '/' && parts[1] != "*") {
     if (!starts_with_ignore_case(parts[1], "http://") && !starts_with_ignore_case(parts[1], "https://")) {
       return "target is neither a path nor a URL";

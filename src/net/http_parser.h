@@ -25,6 +25,7 @@ class MessageParser final : public http::basic_parser<kIsRequest> {
     this->header_limit(1U << 20);  // the session bounds heads before they come here
   }
   Head head;
+  Headers trailers;  // of an answer, once its body was read to the end; a request's are dropped
   BodySink sink;
 
  private:
@@ -45,9 +46,10 @@ class MessageParser final : public http::basic_parser<kIsRequest> {
       head.version_minor = version % 10;
     }
   }
-  // Trailers come through here too, after the body; they are dropped.
+  // Trailers come through here too, after the body.
   void on_field_impl(http::field, string_view name, string_view value, error_code&) override {
-    if (!head_done_) head.headers.add({name.data(), name.size()}, {value.data(), value.size()});
+    if (head_done_ && kIsRequest) return;
+    (head_done_ ? trailers : head.headers).add({name.data(), name.size()}, {value.data(), value.size()});
   }
   void on_header_impl(error_code&) override { head_done_ = true; }
   void on_body_init_impl(boost::optional<std::uint64_t> const&, error_code&) override {}

@@ -38,9 +38,9 @@ class CgroupTree {
 
   // Descriptors into which a starting process writes "0" to join, one per hierarchy.
   virtual Result<std::vector<UniqueFd>> join_descriptors(const std::string& name) = 0;
-  // What PID 1 writes "0" into to move its memory to the common group, after it has unshared its cgroup namespace, whose
-  // root would show otherwise. Invalid: it stays. Moved from outside, version 1 would wait for all processors and hold up
-  // every other group meanwhile.
+  // What PID 1 writes "0" into to move its memory to the common group, after it has unshared its cgroup namespace,
+  // whose root would show otherwise. Invalid: it stays. Moved from outside, version 1 would wait for all processors and
+  // hold up every other group meanwhile.
   virtual Result<UniqueFd> toolboxes_join_descriptor() = 0;
   // What a command writes "0" into to join the users' memory group; invalid: commands stay with PID 1.
   virtual Result<UniqueFd> users_join_descriptor(const std::string& name) = 0;

@@ -42,7 +42,7 @@ class CgroupV1 final : public CgroupTree {
     for (auto& hierarchy : hierarchies_) SB_CHECK(make_dir_at(hierarchy.directory.get(), name, 0755));
     // Swap 0: without swap accounting the file is absent and the limit below holds for memory alone.
     if (swap_accounting_) (void)write_at(of("memory"), name + "/memory.swappiness", "0");
-    return {};
+    return of("cpuset") < 0 ? Result<void>{} : fill_cpuset(name);
   }
 
   Result<void> remove(const std::string& name) override {
@@ -131,6 +131,15 @@ class CgroupV1 final : public CgroupTree {
   }
 
  private:
+  // A cpuset without CPUs and memory nodes takes no process. Balancing is off first, while it is empty: the root's
+  // covers all CPUs anyway, and with it on, each change of a group computes the machine's scheduling domains anew from
+  // all groups.
+  Result<void> fill_cpuset(const std::string& name) {
+    (void)write_at(of("cpuset"), name + "/cpuset.sched_load_balance", "0");
+    SB_CHECK(write_at(of("cpuset"), name + "/cpuset.mems", nodes_));
+    return write_at(of("cpuset"), name + "/cpuset.cpus", cpus_);
+  }
+
   // -1 when the controller is not mounted.
   int of(const std::string& controller) const {
     for (auto& hierarchy : hierarchies_)
@@ -140,20 +149,21 @@ class CgroupV1 final : public CgroupTree {
 
   std::vector<Hierarchy> hierarchies_;
   std::string tree_;
+  std::string cpus_, nodes_;  // all
   bool swap_accounting_ = false;
 };
 
 Result<void> CgroupV1::prepare() {
   if (of("cpuset") >= 0) {
-    // A cpuset without CPUs and memory nodes takes no process; children copy what their parent has.
     for (auto& hierarchy : hierarchies_) {
       if (!hierarchy.controllers.contains("cpuset")) continue;
       SB_TRY(auto cpus, read_at(AT_FDCWD, hierarchy.mount + "/cpuset.cpus"));
       SB_TRY(auto nodes, read_at(AT_FDCWD, hierarchy.mount + "/cpuset.mems"));
-      SB_CHECK(write_at(of("cpuset"), "cpuset.cpus", trim(cpus)));
-      SB_CHECK(write_at(of("cpuset"), "cpuset.mems", trim(nodes)));
+      cpus_ = trim(cpus);
+      nodes_ = trim(nodes);
+      SB_CHECK(write_at(of("cpuset"), "cpuset.cpus", cpus_));
+      SB_CHECK(write_at(of("cpuset"), "cpuset.mems", nodes_));
     }
-    SB_CHECK(write_at(of("cpuset"), "cgroup.clone_children", "1"));
   }
   (void)write_at(of("memory"), "memory.use_hierarchy", "1");
   SB_CHECK(make_dir_at(of("memory"), kToolboxes, 0755));

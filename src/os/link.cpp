@@ -57,8 +57,6 @@ void add_queues(Netlink& request, std::uint32_t mtu) {
 Result<void> make_veth(Netlink& route, const VethSpec& spec) {
   ifinfomsg host{};
   host.ifi_index = spec.index;
-  host.ifi_flags = IFF_UP;
-  host.ifi_change = IFF_UP;
   ifinfomsg peer{};  // IFF_UP for the peer here is ENOTCONN
   peer.ifi_index = spec.peer_index;
   route.message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, host);
@@ -76,7 +74,12 @@ Result<void> make_veth(Netlink& route, const VethSpec& spec) {
   route.end_nest(data);
   route.end_nest(info);
   add_point_to_point_address(route, spec.index, spec.host_address, spec.peer_address);
-  return route.run("make link " + spec.name);
+  SB_CHECK(route.run("make link " + spec.name));
+  // Before it is up: the host wants no address of its own there, and each would lengthen the tables that all changes of
+  // links walk through. Without IPv6 in the kernel there is no such file.
+  (void)write_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/" + spec.name + "/disable_ipv6", "1");
+  add_link_up(route, spec.index);
+  return route.run("set link " + spec.name + " up");
 }
 
 Result<void> delete_link(Netlink& route, const std::string& name) {

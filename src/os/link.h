@@ -25,7 +25,7 @@ struct VethSpec {
   std::uint32_t peer_address;
   std::uint32_t mtu;
 };
-// Both ends, the host's address and route, in one request.
+// Both ends, the host's address and route. The host's end has no IPv6.
 Result<void> make_veth(Netlink& route, const VethSpec& spec);
 
 // Slow (tens of milliseconds, RCU): only for leftovers. A missing link is fine.

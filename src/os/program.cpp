@@ -19,6 +19,8 @@ std::string find_program(const std::string& name) {
   return "";
 }
 
+constexpr std::size_t kTextMax = 8 << 20;  // `nft list set` with 65,536 links
+
 Result<ProgramOutput> run_program(const std::vector<std::string>& arguments, const std::string& input) {
   std::string path = find_program(arguments.at(0));
   if (path.empty()) return fail(Errc::not_found, arguments[0] + " is not installed");
@@ -47,7 +49,7 @@ Result<ProgramOutput> run_program(const std::vector<std::string>& arguments, con
   ProgramOutput output;
   output.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   ::lseek(out.get(), 0, SEEK_SET);
-  SB_TRY(output.text, read_all(out.get(), 64 * 1024));
+  SB_TRY(output.text, read_all(out.get(), kTextMax));
   return output;
 }
 

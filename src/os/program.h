@@ -9,7 +9,7 @@ namespace sebring::os {
 
 struct ProgramOutput {
   int exit_code = 0;  // 128 + signal when a signal ended it
-  std::string text;   // standard output and error, at most 64 KiB
+  std::string text;   // standard output and error, at most 8 MiB
 };
 // The program is looked up in the usual system directories. Errc::not_found when it is not installed.
 Result<ProgramOutput> run_program(const std::vector<std::string>& arguments, const std::string& input = "");

@@ -2,6 +2,7 @@
 // What the proxy and the SSH gateway ask of the control plane. Implemented there; a fake stands in for it in tests.
 // Every answer is as of now: revoking a key or stopping a sandbox acts on the next call.
 #include <boost/asio/awaitable.hpp>
+#include <cstdint>
 #include <string>
 
 #include "base/result.h"
@@ -37,6 +38,13 @@ struct Grant {
   std::string reference;
 };
 
+// What a sandbox may take, and what it takes of its disk.
+struct Resources {
+  double cpus = 0;
+  std::uint64_t disk_bytes = 0;
+  std::uint64_t disk_used_bytes = 0;
+};
+
 struct TokenUse {
   std::string sandbox_id;
   Grant grant;
@@ -68,6 +76,9 @@ class Access {
 
   // Key of the sandbox's signed file URLs. Errc::not_found when there is none.
   virtual asio::awaitable<Result<std::string>> file_signing_key(std::string sandbox_id) = 0;
+
+  // As of now; asks the runner. Only while it is started.
+  virtual asio::awaitable<Result<Resources>> resources(std::string sandbox_id) = 0;
 
   // Starts a stopped or paused sandbox because a visitor came, where that is wanted; completes when it is started.
   // Errc::conflict when it is not wanted or not possible in its state.

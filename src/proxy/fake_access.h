@@ -17,6 +17,7 @@ class FakeAccess final : public Access {
   std::map<std::string, std::string> file_keys;           // sandbox -> key
   std::map<std::string, std::set<std::string>> sessions;  // value of the cookie `session` -> sandboxes
   std::map<std::string, int> touches;
+  std::map<std::string, Resources> resources_of;  // by sandbox
   bool wakes = false;
 
   asio::awaitable<Result<Sandbox>> find(std::string sandbox_id) override {
@@ -93,6 +94,11 @@ class FakeAccess final : public Access {
   asio::awaitable<Result<std::string>> file_signing_key(std::string sandbox_id) override {
     auto found = file_keys.find(sandbox_id);
     if (found == file_keys.end()) co_return fail(Errc::not_found, "no signing key");
+    co_return found->second;
+  }
+  asio::awaitable<Result<Resources>> resources(std::string sandbox_id) override {
+    auto found = resources_of.find(sandbox_id);
+    if (found == resources_of.end()) co_return fail(Errc::unavailable, "no runner");
     co_return found->second;
   }
   asio::awaitable<Result<Sandbox>> wake(std::string sandbox_id) override {

@@ -166,9 +166,11 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
   const bool chunked = head.headers.find("Transfer-Encoding").has_value();
   std::optional<std::string> length_text;
   if (length && !chunked) length_text = std::string(*length);
+  const std::string trailer_names = chunked ? std::string(head.headers.find("Trailer").value_or("")) : "";
   net::ResponseHead out{.status = head.status, .reason = head.reason, .headers = end_to_end(head.headers)};
   out.headers.remove("Content-Length");
   if (length_text) out.headers.add("Content-Length", *length_text);
+  if (!trailer_names.empty()) out.headers.add("Trailer", trailer_names);
   if (what_.edit_answer) what_.edit_answer(out);
 
   const bool bodiless = what_.request.method == "HEAD" || head.status == 204 || head.status == 304;
@@ -177,7 +179,8 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
   std::size_t got = 0;
   if (!bodiless && server_->has_buffered()) {
     SB_CO_TRY(got, co_await server_->read_body(piece.room()));
-    if (server_->body_read() && !length_text) out.headers.set("Content-Length", std::to_string(got));
+    if (server_->body_read() && !length_text && trailer_names.empty())
+      out.headers.set("Content-Length", std::to_string(got));
   }
   if (auto sent = co_await exchange_.start(std::move(out), piece.view(got)); !sent) co_return Result<void>{};
   piece.used(got);
@@ -193,7 +196,7 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
     if (!co_await exchange_.write(piece.view(*more))) co_return Result<void>{};
     piece.used(*more);
   }
-  finished_ = (co_await exchange_.finish()).has_value();
+  finished_ = (co_await exchange_.finish(announced_trailers(server_->trailers(), trailer_names))).has_value();
   co_return Result<void>{};
 }
 

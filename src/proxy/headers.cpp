@@ -43,6 +43,23 @@ net::Headers end_to_end(const net::Headers& headers) {
   return kept;
 }
 
+net::Headers announced_trailers(const net::Headers& trailers, std::string_view names) {
+  constexpr std::array<std::string_view, 13> kOfTheHead = {
+      "age",      "authorization", "cache-control", "connection", "date", "expires", "host",
+      "location", "pragma",        "retry-after",   "set-cookie", "vary", "warning"};
+  net::Headers kept;
+  for (const net::Header& field : trailers) {
+    if (equals_any(field.name, kHopByHop) || equals_any(field.name, kOfTheHead)) continue;
+    if (starts_with_ignore_case(field.name, "content-") || starts_with_ignore_case(field.name, "access-control-"))
+      continue;
+    const auto parts = split(names, ',');
+    if (std::ranges::any_of(parts, [&](auto part) { return equals_ignore_case(trim(part), field.name); })) {
+      kept.add(field.name, field.value);
+    }
+  }
+  return kept;
+}
+
 std::optional<std::string> wanted_upgrade(const net::RequestHead& request) {
   if (request.method != "GET" || request.version_minor == 0) return std::nullopt;
   if (request.headers.count("Upgrade") != 1 || !request.headers.has_token("Connection", "upgrade")) return std::nullopt;

@@ -12,6 +12,10 @@ namespace sebring::proxy {
 // message is written anew from what is left; its framing is decided here, not by the sender.
 net::Headers end_to_end(const net::Headers& headers);
 
+// Of an answer's trailers those that its Trailer header `names`, and that can be told after the body without changing
+// what the head said: nothing about framing, content, caching, cookies, places or credentials.
+net::Headers announced_trailers(const net::Headers& trailers, std::string_view names);
+
 // The protocol that the client asks to change to, when it may: GET with Connection: upgrade and one Upgrade value that
 // is no HTTP version (h2c would open a tunnel past this proxy's checks). nullopt: an ordinary request.
 std::optional<std::string> wanted_upgrade(const net::RequestHead& request);

@@ -83,6 +83,25 @@ TEST_CASE("what concerns one hop stays there") {
   CHECK(names == "Host Content-Length X-Kept ");
 }
 
+TEST_CASE("trailers that may follow") {
+  net::Headers trailers;
+  for (const char* name :
+       {"X-Sum", "grpc-status", "Set-Cookie", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Location",
+        "Cache-Control", "Access-Control-Allow-Origin", "Connection", "Unannounced"}) {
+    trailers.add(name, "1");
+  }
+  const auto kept = [&](std::string_view names) {
+    std::string text;
+    for (const net::Header& field : announced_trailers(trailers, names)) text += field.name + " ";
+    return text;
+  };
+  CHECK(kept("x-sum , GRPC-Status") == "X-Sum grpc-status ");
+  CHECK(kept("set-cookie, content-length, content-encoding, transfer-encoding, location, cache-control, connection,"
+             "access-control-allow-origin") == "");
+  CHECK(kept("") == "");
+  CHECK(kept("x-su, x-summ,,") == "");
+}
+
 TEST_CASE("forwarded headers of strangers do not count") {
   net::Headers headers;
   headers.set("X-Forwarded-For", "1.1.1.1");

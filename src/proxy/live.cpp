@@ -10,7 +10,12 @@
 namespace sebring::proxy {
 namespace {
 constexpr std::chrono::seconds kCheckEvery{5};
+
+// What is paused goes on where it was, its connections too.
+bool keeps_connections(const Sandbox& sandbox) {
+  return sandbox.started || sandbox.state == "pausing" || sandbox.state == "paused" || sandbox.state == "resuming";
 }
+}  // namespace
 
 struct LiveUses::Entry::State {
   State(asio::any_io_executor the_executor, Access& the_access)
@@ -39,7 +44,7 @@ struct LiveUses::Entry::State {
       const std::string sandbox_id = found->second.sandbox_id;
       const Grant grant = found->second.grant;
       auto sandbox = co_await self->access->find(sandbox_id);
-      bool over = sandbox ? !sandbox->started : sandbox.error().code() == Errc::not_found;
+      bool over = sandbox ? !keeps_connections(*sandbox) : sandbox.error().code() == Errc::not_found;
       if (!over && grant.kind == Grant::Kind::none) over = sandbox && !sandbox->is_public;
       if (!over && grant.kind != Grant::Kind::none && self->access) {
         auto stands = co_await self->access->recheck(sandbox_id, grant);

@@ -1,5 +1,7 @@
 #include "proxy/toolbox_proxy.h"
 
+#include <cstdio>
+
 #include "base/random.h"
 #include "base/text.h"
 #include "proxy/authorize.h"
@@ -45,6 +47,20 @@ std::optional<ToolboxTarget> parse_target(std::string_view path) {
   return target;
 }
 
+// What the toolbox is told of its own sandbox: it sees the limits of processor and memory, but the disk's neither as a
+// limit nor as use, and a changed number of processors not at all. toolbox/metrics.h reads it.
+constexpr const char* kResourcesHeader = "X-Sebring-Resources";
+
+asio::awaitable<void> add_resources(Access& access, std::string sandbox_id, net::RequestHead& head) {
+  const auto known = co_await access.resources(std::move(sandbox_id));
+  if (!known) co_return;  // then it tells what it sees
+  char text[96];
+  std::snprintf(text, sizeof text, "cpus=%.3f;disk=%llu;disk-used=%llu", known->cpus,
+                static_cast<unsigned long long>(known->disk_bytes),
+                static_cast<unsigned long long>(known->disk_used_bytes));
+  head.headers.set(kResourcesHeader, text);
+}
+
 bool skips_activity(const net::RequestHead& request) {
   return equals_ignore_case(request.headers.find("X-Daytona-Skip-Last-Activity-Update").value_or(""), "true");
 }
@@ -59,6 +75,7 @@ void strip_credentials(net::RequestHead& head) {
   head.headers.remove("X-Daytona-Skip-Last-Activity-Update");
   head.headers.remove("X-Daytona-Skip-Preview-Warning");
   head.headers.remove("X-Daytona-Disable-CORS");
+  head.headers.remove(kResourcesHeader);
   // The toolbox sets no cookies: all that comes is of the platform's host or of other programs on it.
   head.headers.remove("Cookie");
   head.query = remove_query_key(head.query, kQueryKey);
@@ -122,6 +139,7 @@ asio::awaitable<Result<void>> ToolboxProxy::serve(net::Exchange& exchange, std::
   if (authorized.way == Authorized::Way::signed_url) {
     head.query = remove_query_key(remove_query_key(head.query, "signature"), "expires");
   }
+  head.path = target->path;
   head.target = target->path;
   if (!head.query.empty()) head.target += "?" + head.query;
   set_forwarded(head.headers, client_side_of(shared_, request, exchange.peer(), std::move(scheme)));
@@ -142,10 +160,16 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_as_preview(net::Exchange& ex
 
 asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, Sandbox sandbox, Grant grant,
                                                        net::RequestHead head, std::string location_prefix) {
+  if (!sandbox.started && !skips_activity(exchange.request())) {
+    if (auto woken = co_await shared_.access.wake(sandbox.id)) sandbox = std::move(*woken);
+  }
   if (!sandbox.started) co_return fail(not_started(sandbox.state));
   OpenCounts::Hold hold = shared_.open.hold(sandbox.id);
   if (!hold) co_return fail(Errc::exhausted, "too many open requests to this sandbox");
   std::optional<ActivityKeeper::Use> use;
+  if (head.method == "GET" && head.path == "/system/metrics") {
+    co_await add_resources(shared_.access, sandbox.id, head);
+  }
   if (!skips_activity(exchange.request())) use.emplace(shared_.activity.use(sandbox.id));
 
   Upstream upstream{.sandbox_id = sandbox.id, .place = "toolbox", .connect = {}};

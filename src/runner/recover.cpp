@@ -62,7 +62,7 @@ bool Sandboxes::adopt(Record record) {
   return true;
 }
 
-Result<void> Sandboxes::recover(std::map<std::string, Record> records) {
+Result<void> Sandboxes::recover(std::map<std::string, Record> records, bool ended_by_stop) {
   std::vector<std::string> disks;
   std::size_t adopted = 0, stopped = 0;
   for (auto& [disk, record] : records) {
@@ -81,9 +81,10 @@ Result<void> Sandboxes::recover(std::map<std::string, Record> records) {
     }
     if (was_running) {
       bool rebooted = record.boot_id != parts_.host.boot_id();
-      record.cause =
-          Cause{.kind = rebooted ? "reboot" : "toolbox_died",
-                .message = rebooted ? "The machine was restarted" : "The sandbox ended while its runner was away"};
+      if (rebooted || !ended_by_stop)
+        record.cause =
+            Cause{.kind = rebooted ? "reboot" : "toolbox_died",
+                  .message = rebooted ? "The machine was restarted" : "The sandbox ended while its runner was away"};
       record.state = State::stopped;
       record.paused = false;
       parts_.journal.append(record);

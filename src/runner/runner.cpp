@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,11 +12,14 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdio>
+#include <optional>
 
+#include "net/pulse.h"
 #include "net/server.h"
 #include "os/file.h"
 #include "os/mount.h"
 #include "os/nft.h"
+#include "os/open_files.h"
 #include "runner/dial_server.h"
 #include "runner/routes.h"
 
@@ -57,14 +59,6 @@ Result<runtime::HostConfig> host_config(const RunnerConfig& config) {
   return host;
 }
 
-// Waiting sandboxes, running ones, connections: about ten descriptors each.
-void raise_limits() {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) < 0) return;
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
-}
-
 class Runner {
  public:
   explicit Runner(const RunnerConfig& config) : config_(config), signals_(io_, SIGTERM, SIGINT), pool_timer_(io_) {}
@@ -72,7 +66,7 @@ class Runner {
   Result<void> open() {
     ::umask(022);
     ::signal(SIGPIPE, SIG_IGN);
-    raise_limits();
+    os::raise_open_files();  // waiting sandboxes, running ones, connections: about ten each
     // Mounts of ours are seen by nobody else and go away with the last of us. Before the first thread.
     if (::unshare(CLONE_NEWNS) < 0) return fail_errno(errno, "make a mount namespace");
     SB_CHECK(os::make_mounts_private());
@@ -87,7 +81,9 @@ class Runner {
     oom_log_ = std::make_unique<OomLog>(io_.get_executor());
     // Strays are found before the first slot of this run exists.
     make_sandboxes();
-    SB_CHECK(sandboxes_->recover(journal_->take_records()));
+    const std::string marker = config_.data_dir + "/runner/" + kEndedByStop;
+    SB_CHECK(sandboxes_->recover(journal_->take_records(), ::access(marker.c_str(), F_OK) == 0));
+    ::unlink(marker.c_str());
     slots_->start();
     return {};
   }
@@ -112,6 +108,8 @@ class Runner {
       if (!error) asio::co_spawn(io_, stop(), asio::detached);
     });
     watch_pool();
+    if (config_.pulse_fd >= 0)
+      pulse_.emplace(io_.get_executor(), UniqueFd(::fcntl(config_.pulse_fd, F_DUPFD_CLOEXEC, 3)));
     io_.run();
     return {};
   }
@@ -154,6 +152,7 @@ class Runner {
   asio::io_context io_{1};
   asio::signal_set signals_;
   asio::steady_timer pool_timer_;
+  std::optional<net::Pulse> pulse_;
   std::unique_ptr<runtime::Host> host_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<runtime::Cleanup> cleanup_;

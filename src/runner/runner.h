@@ -28,8 +28,12 @@ struct RunnerConfig {
   // Listening sockets, borrowed.
   int api_listen_fd = -1;
   int dial_listen_fd = -1;
+  int pulse_fd = -1;         // borrowed too: net/pulse.h; -1: nobody watches
   bool keep_network = true;  // false: sandboxes get no network at all
 };
+
+// An empty file in data_dir/runner: sandboxes that no longer run were ended on purpose when the server was stopped.
+inline constexpr char kEndedByStop[] = "ended-by-stop";
 
 // Serves until SIGTERM or SIGINT, then ends what waits and leaves running sandboxes running. The process must have no
 // other thread yet. The result is the exit code: 0, or 78 when the configuration is wrong.

@@ -27,6 +27,12 @@ Result<std::vector<std::string>> layer_paths(const std::vector<std::string>& dig
   return paths;
 }
 
+// A machine of its own: the id without its dashes, so that it stays the same from start to start.
+std::string machine_id_of(std::string id) {
+  std::erase(id, '-');
+  return id.size() == 32 ? id : std::string();
+}
+
 struct StartOutcome {
   runtime::Container container;
   Record record;
@@ -103,13 +109,14 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   job.spec.limits = spec.limits;
   job.spec.limits.disk_bytes += sandbox->record.disk_held_bytes;
   job.spec.hostname = spec.hostname;
+  job.spec.machine_id = machine_id_of(sandbox->record.id);
   job.spec.hosts = spec.hosts;
   job.spec.network = spec.network;
   job.spec.configuration = spec.toolbox;
   job.spec.write_files = !job.fresh && files != sandbox->record.files_written;
   job.record.files_written = files;
-  // The root of its last life may not be unmounted yet, which takes a sync of the pool. All its processes have ended, so
-  // nobody uses that mount any more, and overlayfs does not mind a second one on the same upper then.
+  // The root of its last life may not be unmounted yet, which takes a sync of the pool. All its processes have ended,
+  // so nobody uses that mount any more, and overlayfs does not mind a second one on the same upper then.
   SB_CO_TRY(auto outcome,
             co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); }));
   sandbox->record = std::move(outcome.record);

@@ -4,10 +4,13 @@
 
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json.hpp>
 #include <set>
 
+#include "os/reclaim.h"
 #include "runner/sandbox_state.h"
 
 namespace sebring::runner {
@@ -117,8 +120,26 @@ asio::awaitable<Result<bj::object>> Sandboxes::set_paused(std::string id, bool p
     SB_CO_CHECK(parts_.host.cgroups().freeze(runtime::name_of(sandbox->record.index), paused));
     sandbox->record.paused = paused;
     parts_.journal.append(sandbox->record);
+    if (paused) {
+      to_reclaim_.push_back(runtime::name_of(sandbox->record.index));
+      if (!reclaiming_) asio::co_spawn(parts_.executor, reclaim_paused(), asio::detached);
+    }
   }
   co_return report_of(*sandbox);
+}
+
+// Nobody waits for it: a resume in the middle finds its processes whole and reads the files that it needs again.
+asio::awaitable<void> Sandboxes::reclaim_paused() {
+  reclaiming_ = true;
+  while (!to_reclaim_.empty() && !closed_) {
+    std::string group = std::move(to_reclaim_.front());
+    to_reclaim_.pop_front();
+    (void)co_await parts_.workers.run([&](runtime::Host::Wires&) {
+      if (auto memory = parts_.host.cgroups().memory_directory(group)) os::reclaim_memory(memory->get());
+      return true;
+    });
+  }
+  reclaiming_ = false;
 }
 
 }  // namespace sebring::runner

@@ -3,6 +3,7 @@
 // state is touched on the event loop's thread only, and what blocks is done by workers on copies.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -43,7 +44,8 @@ class Sandboxes {
   ~Sandboxes();
 
   // Before anything else: finds what runs still, declares the rest stopped, destroys what nobody knows.
-  Result<void> recover(std::map<std::string, Record> records);
+  // `ended_by_stop`: see kEndedByStop.
+  Result<void> recover(std::map<std::string, Record> records, bool ended_by_stop);
 
   // Each as in PROTOCOL.md; the JSON of a Report.
   asio::awaitable<Result<boost::json::object>> ensure_running(std::string id, Spec spec);
@@ -102,11 +104,14 @@ class Sandboxes {
   void forget_later(const std::string& disk, runtime::Leftover& leftover);
 
   bool adopt(Record record);
+  asio::awaitable<void> reclaim_paused();
 
   Parts parts_;
   std::map<std::string, Handle, std::less<>> sandboxes_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of other threads
   bool closed_ = false;
+  std::deque<std::string> to_reclaim_;  // groups of paused ones, one at a time: the workers are for those who wait
+  bool reclaiming_ = false;
 };
 
 }  // namespace sebring::runner

@@ -54,6 +54,8 @@ Result<void> send_order(Host& host, const Slot& slot, const StartSpec& spec, int
   std::string hosts, resolv;
   if (spec.write_files) {
     order.files = slot::kWriteHosts | slot::kWriteResolv | slot::kWriteHostname;
+    if (!spec.machine_id.empty()) order.files |= slot::kWriteMachineId;
+    spec.machine_id.copy(order.machine_id, sizeof order.machine_id - 1);
     hosts = hosts_text(spec.hostname, spec.hosts);
     resolv = host.resolv_conf();
   }
@@ -121,7 +123,12 @@ Result<Container> start_container(Host& host, Host::Wires& wires, Cleanup& clean
   container.attached_view = std::move(slot.view.attached_at);
   // The root's last close is the cleanup's too: without this reference the exit of PID 1 would sync the pool.
   container.held.push_back(std::move(*root));
-  container.held.push_back(std::move(slot.view.mount));
+  if (slot.view.mount) {
+    // Not needed any more: overlayfs has its own. Its close waits for an RCU period, so not here.
+    Leftover view;
+    view.close.push_back(std::move(slot.view.mount));
+    cleanup.dispose(std::move(view));
+  }
   if (spec.upper.empty()) return container;
   // The slot's own disk was not needed. When a root has been made on it, that must be closed before.
   if (!slot.root) {

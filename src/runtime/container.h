@@ -22,7 +22,8 @@ struct StartSpec {
   std::vector<HostEntry> hosts;
   NetworkPolicy network;
   std::string configuration;  // for the toolbox
-  bool write_files = false;   // of an existing disk: /etc/hosts, hostname and resolv.conf are due
+  bool write_files = false;   // of an existing disk: /etc/hosts, hostname, resolv.conf and machine-id are due
+  std::string machine_id;     // 32 hexadecimal digits; a copied disk brings another's
 };
 
 struct Container {

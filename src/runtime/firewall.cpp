@@ -182,16 +182,16 @@ void Firewall::remove(os::Netlink& netfilter, Index index) {
 }
 
 void Firewall::delete_elements(os::Netlink& netfilter, Index index) const {
-  std::string link = link_of(index);
-  os::NftBatch boxes(netfilter, table_), source(netfilter, table_), arp(netfilter, table_);
-  boxes.delete_element("boxes", os::NftBatch::interface_key(link));
-  (void)boxes.commit("");
-  source.delete_element("source", os::NftBatch::interface_address_key(link, address_of(network_, index)));
-  (void)source.commit("");
-  if (!with_arp_) return;
-  arp.set_family(NFPROTO_ARP);
-  arp.delete_element("boxes", os::NftBatch::interface_key(link));
-  (void)arp.commit("");
+  const auto link = os::NftBatch::interface_key(link_of(index));
+  auto delete_one = [&](std::uint8_t family, const char* set, const std::vector<char>& key) {
+    os::NftBatch batch(netfilter, table_);
+    batch.set_family(family);
+    batch.delete_element(set, key);
+    (void)batch.commit("");
+  };
+  delete_one(NFPROTO_INET, "boxes", link);
+  delete_one(NFPROTO_INET, "source", os::NftBatch::interface_address_key(link_of(index), address_of(network_, index)));
+  if (with_arp_) delete_one(NFPROTO_ARP, "boxes", link);
 }
 
 void Firewall::keep_only(os::Netlink& netfilter, const std::function<bool(Index)>& is_ours) {

@@ -56,6 +56,12 @@ std::vector<std::uint32_t> choose_name_servers(const std::vector<std::string>& w
 
 std::string Host::new_upper_name() { return "u-" + random_hex(8); }
 
+Result<int> Host::take_parking() {
+  const std::size_t mine = parkings_taken_++;
+  if (mine >= parkings_.size()) return fail(Errc::exhausted, "too many makers of slots");
+  return parkings_[mine].get();
+}
+
 Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
   std::unique_ptr<Host> host(new Host(std::move(config)));
   const HostConfig& settings = host->config_;
@@ -75,6 +81,10 @@ Result<std::unique_ptr<Host>> Host::open(HostConfig config) {
   int high = ::fcntl(host->null_.get(), F_DUPFD_CLOEXEC, 100);
   if (high < 0) return fail_errno(errno, "duplicate a descriptor");
   host->null_.reset(high);
+  for (auto& parking : host->parkings_) {
+    parking.reset(::fcntl(high, F_DUPFD_CLOEXEC, 100));
+    if (!parking) return fail_errno(errno, "duplicate a descriptor");
+  }
   SB_TRY(auto filter, SystemCallFilter::compile());
   host->filter_.emplace(std::move(filter));
   SB_TRY(host->cgroups_, os::open_cgroup_tree(settings.instance));

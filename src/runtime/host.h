@@ -3,6 +3,8 @@
 // after open() or locks for itself.
 #include <sys/types.h>
 
+#include <array>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +60,9 @@ class Host {
   // -1 without one.
   int toolbox_git() const { return toolbox_git_.get(); }
   int null() const { return null_.get(); }
+  // A descriptor of /dev/null with a low number, for the caller to put others in its place; each is given once, and
+  // stays open. Errc::exhausted when there are more callers than were foreseen.
+  Result<int> take_parking();
   std::uint32_t mtu() const { return mtu_; }
   const std::string& resolv_conf() const { return resolv_conf_; }
   const std::string& boot_id() const { return boot_id_; }
@@ -90,6 +95,8 @@ class Host {
   UniqueFd toolbox_;
   UniqueFd toolbox_git_;
   UniqueFd null_;
+  std::array<UniqueFd, 16> parkings_;
+  std::atomic<std::size_t> parkings_taken_ = 0;
   std::uint32_t mtu_ = 1500;
   std::string resolv_conf_;
 };

@@ -61,7 +61,8 @@ Result<SlotMaker> SlotMaker::make(Host& host, Cleanup& cleanup) {
   SB_CHECK(prepare_mounting_thread());
   SB_TRY(auto wires, host.open_wires());
   SB_CHECK(host.filter().load_into_this_thread());
-  return SlotMaker(host, cleanup, std::move(wires));
+  SB_TRY(const int parking, host.take_parking());
+  return SlotMaker(host, cleanup, std::move(wires), parking);
 }
 
 Result<Slot> SlotMaker::make_slot(std::string upper, const std::vector<std::string>& layers,
@@ -126,14 +127,12 @@ Result<void> SlotMaker::start_toolbox(Slot& slot) {
   std::vector<int> raw;
   for (const auto& group : groups) raw.push_back(group.get());
   static const std::vector<Launch::Limit> limits = toolbox_limits();
-  // The number 3 is overwritten in the child: what it still needs must lie elsewhere.
-  UniqueFd control(::fcntl(pair.second.get(), F_DUPFD_CLOEXEC, 100));
-  if (!control) return fail_errno(errno, "duplicate a descriptor");
+  if (::dup3(pair.second.get(), parking_, O_CLOEXEC) < 0) return fail_errno(errno, "duplicate a descriptor");
   slot::Begin begin{first_uid(slot.index)};
   SB_CHECK(os::send_message(pair.first.get(), {reinterpret_cast<char*>(&begin), sizeof begin}));
-  pid_t helper = launch({host_.toolbox(), raw, control.get(), host_.null(), limits});
+  pid_t helper = launch({host_.toolbox(), parking_, host_.null(), raw, limits});
+  ::dup3(host_.null(), parking_, O_CLOEXEC);
   if (helper < 0) return fail_errno(static_cast<int>(-helper), "start the toolbox");
-  control.reset();
   pair.second.reset();
   slot.control = std::move(pair.first);
   auto started = [&]() -> Result<void> {
@@ -151,7 +150,7 @@ Result<void> SlotMaker::start_toolbox(Slot& slot) {
   int status = 0;
   while (::waitpid(helper, &status, 0) < 0 && errno == EINTR) {
   }
-  if (!started && WIFEXITED(status) && WEXITSTATUS(status) >= 97)
+  if (!started && WIFEXITED(status) && WEXITSTATUS(status) >= 96)
     return fail(Errc::internal,
                 "start the toolbox: step " + std::to_string(WEXITSTATUS(status)) + " failed before it was executed");
   return started;

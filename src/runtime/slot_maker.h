@@ -44,8 +44,8 @@ class SlotMaker {
   Result<Slot> make_slot(std::string upper, const std::vector<std::string>& layers, std::optional<Limits> limits);
 
  private:
-  SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires)
-      : host_(host), cleanup_(cleanup), wires_(std::move(wires)) {}
+  SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires, int parking)
+      : host_(host), cleanup_(cleanup), wires_(std::move(wires)), parking_(parking) {}
   Result<void> build(Slot& slot, const std::vector<std::string>& layers);
   Result<void> listen(Slot& slot);
   Result<void> start_toolbox(Slot& slot);
@@ -56,6 +56,7 @@ class SlotMaker {
   Host& host_;
   Cleanup& cleanup_;
   Host::Wires wires_;
+  int parking_;  // of Host::take_parking()
 };
 
 }  // namespace sebring::runtime

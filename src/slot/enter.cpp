@@ -56,6 +56,7 @@ void write_files(int root, const Enter& order, const EnterTexts& texts) {
   if (order.files & kWriteHosts) write_plain_file(etc->get(), "hosts", texts.hosts);
   if (order.files & kWriteResolv) write_plain_file(etc->get(), "resolv.conf", texts.resolv);
   if (order.files & kWriteHostname) write_plain_file(etc->get(), "hostname", std::string(order.hostname) + "\n");
+  if (order.files & kWriteMachineId) write_plain_file(etc->get(), "machine-id", std::string(order.machine_id) + "\n");
 }
 
 }  // namespace

@@ -43,9 +43,10 @@ enum EnterFd : std::uint32_t {
   kMemoryDirectory = 8,
   kGitHelper = 16
 };  // sent in this order
-enum EnterFile : std::uint32_t { kWriteHosts = 1, kWriteResolv = 2, kWriteHostname = 4 };
+enum EnterFile : std::uint32_t { kWriteHosts = 1, kWriteResolv = 2, kWriteHostname = 4, kWriteMachineId = 8 };
 struct Enter {
   char hostname[65];
+  char machine_id[33];  // 32 hexadecimal digits
   std::uint64_t shm_bytes;
   std::uint32_t fds;    // EnterFd bits
   std::uint32_t files;  // EnterFile bits: the disk is not new, so they are written from inside

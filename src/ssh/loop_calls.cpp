@@ -41,6 +41,13 @@ asio::awaitable<Result<std::shared_ptr<Held>>> make_hold(proxy::Shared& shared, 
   co_return held;
 }
 
+asio::awaitable<Result<proxy::Sandbox>> find_or_wake(proxy::Shared& shared, std::string sandbox_id) {
+  SB_CO_TRY(auto sandbox, co_await shared.access.find(sandbox_id));
+  if (sandbox.started) co_return sandbox;
+  if (auto woken = co_await shared.access.wake(sandbox_id)) co_return woken;
+  co_return sandbox;
+}
+
 }  // namespace
 
 template <class T>
@@ -69,6 +76,10 @@ Result<proxy::TokenUse> LoopCalls::authorize(std::string token) {
 
 Result<proxy::Sandbox> LoopCalls::find(std::string sandbox_id) {
   return wait_for(shared_.access.find(std::move(sandbox_id)));
+}
+
+Result<proxy::Sandbox> LoopCalls::find_awake(std::string sandbox_id) {
+  return wait_for(find_or_wake(shared_, std::move(sandbox_id)));
 }
 
 Result<UniqueFd> LoopCalls::dial(std::string sandbox_id, std::uint16_t port) {

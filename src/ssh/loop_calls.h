@@ -29,6 +29,8 @@ class LoopCalls {
 
   Result<proxy::TokenUse> authorize(std::string token);
   Result<proxy::Sandbox> find(std::string sandbox_id);
+  // The same; one that was paused for idleness is resumed first.
+  Result<proxy::Sandbox> find_awake(std::string sandbox_id);
   // A blocking socket connected to the sandbox's loopback.
   Result<UniqueFd> dial(std::string sandbox_id, std::uint16_t port);
   // From any thread: whoever waits stops waiting, and nothing is asked any more.

@@ -186,7 +186,7 @@ ProcessJoint* Session::find(ssh_channel channel) {
 bool Session::start_process(ssh_channel channel, boost::json::object what) {
   ProcessJoint* joint = find(channel);
   if (!joint || joint->started() || joint->over()) return false;
-  auto sandbox = calls_.find(use_->sandbox_id);
+  auto sandbox = calls_.find_awake(use_->sandbox_id);
   if (!sandbox) {
     joint->refuse(sandbox.error().message(), 255);
   } else if (!sandbox->started) {

@@ -80,9 +80,11 @@ asio::awaitable<Result<std::optional<model::Sandbox>>> SandboxStore::find(std::s
 
 asio::awaitable<Result<std::optional<model::Sandbox>>> SandboxStore::find(std::string organization_id,
                                                                           std::string id_or_name) {
-  static const std::string by_id = std::string(kSelect) + "WHERE id=? AND organization_id=? AND visible<>'destroyed'";
-  static const std::string by_name =
-      std::string(kSelect) + "WHERE organization_id=? AND name=? AND visible<>'destroyed'";
+  // What failed and is being deleted is not there any more for anybody, though the reconciler is still at it.
+  static const std::string there =
+      " AND visible<>'destroyed' AND NOT (desired='destroyed' AND visible IN ('error', 'build_failed'))";
+  static const std::string by_id = kSelect + ("WHERE id=? AND organization_id=?" + there);
+  static const std::string by_name = kSelect + ("WHERE organization_id=? AND name=?" + there);
   if (is_uuid(id_or_name)) {
     SB_CO_TRY(auto found, read_one(reader_->query(by_id, to_lower(id_or_name), organization_id)));
     if (found) co_return found;
@@ -138,7 +140,7 @@ db::Pending SandboxStore::insert_later(const model::Sandbox& sandbox, db::Urgenc
         SB_CHECK(insert_row(connection, sandbox));
         if (!mark) return {};
         SB_CHECK(
-            connection.run("INSERT INTO request_marks (organization_id, key, request_hash, sandbox_id) "
+            connection.run("INSERT OR REPLACE INTO request_marks (organization_id, key, request_hash, sandbox_id) "
                            "VALUES (?, ?, ?, ?)",
                            sandbox.organization_id, mark->key, mark->request_hash, sandbox.id));
         return {};

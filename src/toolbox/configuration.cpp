@@ -38,9 +38,20 @@ Environment login_environment(const Identity& user) {
           {"HOME", user.home},
           {"USER", user.name},
           {"LOGNAME", user.name},
-          {"SHELL", user.shell},
-          {"LANG", "C.UTF-8"}};
+          {"SHELL", user.shell}};
 }
+
+namespace {
+
+// Text is UTF-8 unless the image, the sandbox or the request says something of a locale itself. Not by LANG: for its
+// other categories, all as in "C", every shell would open and map a dozen files at its start, a seventh of its time.
+constexpr const char* kTextIsUtf8 = "LC_CTYPE=C.UTF-8";
+
+bool names_locale(const Environment& environment) {
+  return environment.contains("LANG") || environment.contains("LC_ALL") || environment.contains("LC_CTYPE");
+}
+
+}  // namespace
 
 Result<std::vector<std::string>> environment_of(const Context& context,
                                                 const std::vector<std::pair<std::string, std::string>>& extra) {
@@ -57,8 +68,9 @@ Result<std::vector<std::string>> environment_of(const Context& context,
     merged = &with_extra;
   }
   std::vector<std::string> list;
-  list.reserve(merged->size());
+  list.reserve(merged->size() + 1);
   for (const auto& [name, value] : *merged) list.push_back(name + "=" + value);
+  if (!names_locale(*merged)) list.emplace_back(kTextIsUtf8);
   return list;
 }
 

@@ -7,7 +7,8 @@
 //    "env": {"NAME": "value"},    image ENV, then the sandbox's own, merged by control
 //    "entrypoint": ["sh", "-c"],  image ENTRYPOINT + CMD; absent or empty: none
 //    "hostname": "...",           for HOSTNAME in the environment; the name itself is set by the runner
-//    "cpus": 1.5,                 its share, for GET /system/metrics; absent: what the kernel lets us run on
+//    "cpus": 1.5,                 its share, for GET /system/metrics; absent: what the kernel lets us run on. A later
+//                                 change comes with the requests (metrics.h)
 //    "logDir": "/..."}            for session logs; absent: chosen here
 #include <string>
 #include <string_view>
@@ -34,7 +35,8 @@ Result<Configuration> parse_configuration(std::string_view json);
 
 // ^[A-Za-z_][A-Za-z0-9_]*$
 bool is_environment_name(std::string_view name);
-// "NAME=value" for a process: the context's, with `extra` on top. Errc::invalid_argument for a name that is none.
+// "NAME=value" for a process: the context's, with `extra` on top, and UTF-8 as the text's encoding where neither says
+// anything of a locale. Errc::invalid_argument for a name that is none.
 Result<std::vector<std::string>> environment_of(const Context& context,
                                                 const std::vector<std::pair<std::string, std::string>>& extra = {});
 // The environment of a login of `user`, before the image's and the sandbox's own are laid over it.

@@ -32,7 +32,7 @@ struct Context {
   asio::io_context& io;
   Spawner& spawner;
   Identity user;
-  Environment environment;  // of commands; PATH, HOME, USER, LOGNAME, SHELL, LANG are always set
+  Environment environment;  // of commands; PATH, HOME, USER, LOGNAME, SHELL are always set
   std::string work_dir;     // image WORKDIR, else home; relative paths of every endpoint resolve against it
   std::string sandbox_id;
   std::string version;                  // of sebring

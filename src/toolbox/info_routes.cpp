@@ -136,7 +136,12 @@ void add_info_routes(net::Router& router, Context& context) {
   router.add("GET", "/port", fixed(ports_json));
   router.add("GET", "/port/{port}/in-use", simple(port_in_use));
   auto metrics = std::make_shared<Metrics>(context);
-  router.add("GET", "/system/metrics", fixed([metrics] { return metrics->to_json(); }));
+  router.add("GET", "/system/metrics",
+             simple([metrics](const net::RequestHead& request, const net::PathParameters&,
+                              std::string) -> awaitable<Result<net::Response>> {
+               const auto given = parse_resources(request.headers.find(kResourcesHeader).value_or(""));
+               co_return net::Response::json(200, metrics->to_json(given));
+             }));
   router.add("POST", "/env", simple([&context](const net::RequestHead&, const net::PathParameters&, std::string body) {
                return update_environment(context, std::move(body));
              }));

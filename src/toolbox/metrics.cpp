@@ -76,7 +76,24 @@ double processor_seconds() {
   return static_cast<double>(ticks) / static_cast<double>(::sysconf(_SC_CLK_TCK));
 }
 
-Metrics::Metrics(Context& context) : context_(context), memory_(context.memory_cgroup.get()), timer_(context.io) {}
+GivenResources parse_resources(std::string_view text) {
+  GivenResources given;
+  auto read = [](std::string_view digits, auto& into) {
+    auto value = into;
+    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+    if (error == std::errc() && end == digits.data() + digits.size() && value >= 0) into = value;
+  };
+  for (std::string_view part : split(text, ';')) {
+    part = trim(part);
+    if (part.starts_with("cpus=")) read(part.substr(5), given.cpus);
+    if (part.starts_with("disk=")) read(part.substr(5), given.disk_bytes);
+    if (part.starts_with("disk-used=")) read(part.substr(10), given.disk_used_bytes);
+  }
+  return given;
+}
+
+Metrics::Metrics(Context& context)
+    : context_(context), memory_(context.memory_cgroup.get()), timer_(context.io), cpus_(context.cpus) {}
 
 asio::awaitable<void> Metrics::sample() {
   auto self = shared_from_this();
@@ -87,7 +104,7 @@ asio::awaitable<void> Metrics::sample() {
     auto [code] = co_await timer_.async_wait(asio::as_tuple(asio::use_awaitable));
     if (code) break;
     const double seconds = std::chrono::duration<double>(Steady::now() - begin).count();
-    const double cpus = context_.cpus > 0 ? context_.cpus : processor_count();
+    const double cpus = cpus_ > 0 ? cpus_ : processor_count();
     const double used = std::max(0.0, processor_seconds() - before);
     used_percent_ = 100.0 * used / seconds / cpus;
   }
@@ -95,7 +112,8 @@ asio::awaitable<void> Metrics::sample() {
   sampling_ = false;
 }
 
-std::string Metrics::to_json() {
+std::string Metrics::to_json(const GivenResources& given) {
+  if (given.cpus > 0) cpus_ = given.cpus;
   last_asked_ = Steady::now();
   if (!std::exchange(sampling_, true)) asio::co_spawn(context_.io, sample(), asio::detached);
 
@@ -110,18 +128,25 @@ std::string Metrics::to_json() {
   }
   struct statvfs disk{};
   ::statvfs("/", &disk);
-  const std::uint64_t disk_total = disk.f_blocks * disk.f_frsize;
-  const std::uint64_t disk_free = disk.f_bavail * disk.f_frsize;
+  // The file system tells of the pool that all sandboxes share; its own limit only the platform knows.
+  std::uint64_t disk_total = disk.f_blocks * disk.f_frsize;
+  std::uint64_t disk_used = disk_total - std::min(disk_total, disk.f_bfree * disk.f_frsize);
+  std::uint64_t disk_free = disk.f_bavail * disk.f_frsize;
+  if (given.disk_bytes > 0) {
+    disk_total = given.disk_bytes;
+    disk_used = given.disk_used_bytes;
+    disk_free = std::min(disk_free, disk_total - std::min(disk_total, disk_used));
+  }
   const WallMs now = system_clock().wall_ms();
   char text[512];
   std::snprintf(text, sizeof text,
                 "{\"cpuCount\":%d,\"cpuUsedPct\":%.2f,\"memTotal\":%llu,\"memUsed\":%llu,\"memCache\":%llu,"
                 "\"diskTotal\":%llu,\"diskUsed\":%llu,\"diskFree\":%llu,\"timestamp\":\"%s\",\"timestampUnix\":%lld}",
-                context_.cpus > 0 ? std::max(1, static_cast<int>(context_.cpus + 0.5)) : processor_count(),
-                used_percent_, static_cast<unsigned long long>(total), static_cast<unsigned long long>(used),
+                cpus_ > 0 ? std::max(1, static_cast<int>(cpus_ + 0.5)) : processor_count(), used_percent_,
+                static_cast<unsigned long long>(total), static_cast<unsigned long long>(used),
                 static_cast<unsigned long long>(cache), static_cast<unsigned long long>(disk_total),
-                static_cast<unsigned long long>(disk_total - std::min(disk_total, disk.f_bfree * disk.f_frsize)),
-                static_cast<unsigned long long>(disk_free), iso8601(now).c_str(), static_cast<long long>(now / 1000));
+                static_cast<unsigned long long>(disk_used), static_cast<unsigned long long>(disk_free),
+                iso8601(now).c_str(), static_cast<long long>(now / 1000));
   return text;
 }
 

@@ -8,6 +8,7 @@
 #include "toolbox/configuration.h"
 #include "toolbox/error_body.h"
 #include "toolbox/memory_watch.h"
+#include "toolbox/metrics.h"
 #include "toolbox/paths.h"
 #include "toolbox/ports.h"
 #include "toolbox/shell.h"
@@ -30,6 +31,27 @@ TEST_CASE("paths of clients") {
     auto resolved = resolve_path(path, "/w", "/h");
     REQUIRE(!resolved.has_value());
     CHECK(resolved.error().tag() == "INVALID_FILE_PATH");
+  }
+}
+
+TEST_CASE("resources that the platform tells") {
+  struct Row {
+    const char* text;
+    double cpus;
+    std::uint64_t disk, used;
+  } rows[] = {{"cpus=1.500;disk=3221225472;disk-used=4096", 1.5, 3221225472, 4096},
+              {"disk-used=1; cpus=2", 2, 0, 1},
+              {"", 0, 0, 0},
+              {"cpus=;disk=-1;disk-used=x", 0, 0, 0},
+              {"cpus=1x;disk=12 34;disk-used=99999999999999999999", 0, 0, 0},
+              {"cpus=-1", 0, 0, 0},
+              {"CPUS=1;other=2;;=", 0, 0, 0}};
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    const GivenResources given = parse_resources(row.text);
+    CHECK(given.cpus == row.cpus);
+    CHECK(given.disk_bytes == row.disk);
+    CHECK(given.disk_used_bytes == row.used);
   }
 }
 

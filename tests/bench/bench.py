@@ -12,14 +12,19 @@ import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 from harness import BUILD, Server, snapshot_directory  # noqa: E402
 from ws import WebSocket  # noqa: E402
+
+import reach_bench  # noqa: E402
 
 ROWS = []
 
@@ -242,7 +247,7 @@ def terminal(server, box, n):
 
 def files(server, api, box, scale):
     api.execute(box, "mkdir -p /tmp/many && cd /tmp/many && seq 10000 | xargs touch")
-    row("list 10,000 entries", [api.timed("GET", f"/toolbox/{box}/files?path=/tmp/many")[0] for _ in range(10 * scale)], "<=10")
+    from_load("list 10,000 entries", load(server, 1, 10 * scale, "GET", f"/toolbox/{box}/files?path=/tmp/many"), "p50<=10")
     size = 100 << 20
     up = load(server, 1, 5, "POST", f"/toolbox/{box}/files/upload-v2?path=/tmp/big", None,
               ["Content-Type: application/octet-stream", "--body-bytes", str(size)])
@@ -264,6 +269,137 @@ def forks(server, n):
     for child in children:
         api.ask("DELETE", f"/api/sandbox/{child}")
     api.ask("DELETE", f"/api/sandbox/{box}")
+
+
+def wait_for_state(api, box, state, seconds=300):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = api.ask("GET", f"/api/sandbox/{box}")["state"]
+        if found == state:
+            return
+        if found == "error":
+            raise RuntimeError(f"{box} failed on its way to {state}")
+        time.sleep(0.002)
+    raise RuntimeError(f"{box} does not get {state}")
+
+
+def states(server, n):
+    api = Api(server)
+    box = api.ask("POST", "/api/sandbox", {"snapshot": "daytona-small"})["id"]
+    api.execute(box, "head -c 64M /dev/urandom > /home/daytona/data; sync")
+    pause, resume, first, resize, snapshot = [], [], [], [], []
+    for i in range(n):
+        pause.append(api.timed("POST", f"/api/sandbox/{box}/pause")[0])
+        took = api.timed("POST", f"/api/sandbox/{box}/start")[0]
+        resume.append(took)
+        first.append(took + api.execute(box)[0])
+        name = f"bench-{i}-{time.monotonic_ns()}"
+        snapshot.append(api.timed("POST", f"/api/sandbox/{box}/snapshot", {"name": name})[0])
+        api.ask("DELETE", f"/api/snapshots/{api.ask('GET', f'/api/snapshots/{name}')['id']}")
+        # A larger one only: back it goes when it is stopped.
+        resize.append(api.timed("POST", f"/api/sandbox/{box}/resize", {"cpu": 2, "memory": 2})[0])
+        api.ask("POST", f"/api/sandbox/{box}/stop?force=true")
+        api.ask("POST", f"/api/sandbox/{box}/resize", {"cpu": 1, "memory": 1})
+        api.ask("POST", f"/api/sandbox/{box}/start")
+    row("pause", pause)
+    row("resume", resume, "<=20")
+    row("resume -> first command", first)
+    row("resize of a running sandbox", resize)
+    row("snapshot of a sandbox with 64 MB written", snapshot, "<=5")
+    api.ask("DELETE", f"/api/sandbox/{box}")
+
+
+def archives(server, megabytes):
+    api = Api(server)
+    box = api.ask("POST", "/api/sandbox", {})["id"]
+    # Half of it packs well, half not at all.
+    api.execute(box, f"head -c {megabytes // 2}M /dev/urandom > a; head -c {megabytes // 2}M /dev/zero | tr '\\0' x > b; sync")
+    api.ask("POST", f"/api/sandbox/{box}/stop")
+    start = time.perf_counter()
+    api.ask("POST", f"/api/sandbox/{box}/archive")
+    wait_for_state(api, box, "archived")
+    row(f"archive of {megabytes} MB", [(time.perf_counter() - start) * 1000])
+    start = time.perf_counter()
+    api.ask("POST", f"/api/sandbox/{box}/start")
+    wait_for_state(api, box, "started")
+    row(f"restore and start of {megabytes} MB", [(time.perf_counter() - start) * 1000])
+    api.ask("DELETE", f"/api/sandbox/{box}")
+
+
+def listener(server):
+    """A client of the events, logged in."""
+    socket = WebSocket("127.0.0.1", server.port, "/api/socket.io/?EIO=4&transport=websocket&source=bench")
+    assert socket.status == 101, socket.head
+    socket.receive()
+    socket.send("40" + json.dumps({"token": server.key}))
+    assert socket.receive().startswith("40{")
+    return socket
+
+
+def next_state(socket, state):
+    """When the event of a change to `state` came."""
+    while True:
+        text = socket.receive()
+        if text == "2":
+            socket.send("3")
+        elif text.startswith("42"):
+            event, data = json.loads(text[2:])
+            if event == "sandbox.state.updated" and data["newState"] == state:
+                return time.perf_counter()
+
+
+def events(server, clients, n):
+    api, listeners, late = Api(server), [listener(server) for _ in range(clients)], []
+    box = api.ask("POST", "/api/sandbox", {})["id"]
+    for _ in range(n):
+        for call, state in (("pause", "paused"), ("start", "started")):
+            api.ask("POST", f"/api/sandbox/{box}/{call}")
+            answered = time.perf_counter()
+            late.append(max(0, (max(next_state(socket, state) for socket in listeners) - answered) * 1000))
+    row(f"event at the last of {clients} clients, after the call's answer", late)
+    for socket in listeners:
+        socket.close()
+    api.ask("DELETE", f"/api/sandbox/{box}")
+
+
+def many_rows(server, count):
+    """List and get with many sandboxes in the database: copies of an archived one's row, which no runner holds."""
+    api = Api(server)
+    box = api.ask("POST", "/api/sandbox", {"snapshot": "daytona-small"})["id"]
+    api.ask("POST", f"/api/sandbox/{box}/stop")
+    api.ask("POST", f"/api/sandbox/{box}/archive")
+    wait_for_state(api, box, "archived")
+    server.stop()
+    database = sqlite3.connect(server.data / "control" / "sebring.db")
+    database.row_factory = sqlite3.Row
+    kept = dict(database.execute("SELECT * FROM sandboxes WHERE id=?", (box,)).fetchone())
+    sql = f"INSERT INTO sandboxes ({','.join(kept)}) VALUES ({','.join('?' * len(kept))})"
+    made = [str(uuid.uuid4()) for _ in range(count)]
+    for i, one in enumerate(made):
+        kept.update(id=one, name=f"row-{i}", created_at=kept["created_at"] + 1, last_activity_at=kept["last_activity_at"] + 1)
+        database.execute(sql, tuple(kept.values()))
+    database.commit()
+    database.close()
+    server.start()
+    api = Api(server)
+    row(f"GET /api/sandbox/{{id}} with {count} in the database", [api.timed("GET", f"/api/sandbox/{one}")[0] for one in made[:1000]], "<=0.3")
+    row(f"list of 100 with {count} in the database", [api.timed("GET", "/api/sandbox?limit=100")[0] for _ in range(50)], "<=10")
+    page, times, cursor = 0, [], ""
+    while page < 100:
+        took, listed = api.timed("GET", "/api/sandbox?limit=100" + cursor)
+        times.append(took)
+        page += 1
+        if not listed["nextCursor"]:
+            break
+        cursor = "&cursor=" + urllib.parse.quote(listed["nextCursor"])
+    row("  page by page to the end", times, "<=10")
+    row(f"create with {count} in the database", [timed_create(api) for _ in range(50)], "p50<=3 p99<=15")
+    server.stop()
+    database = sqlite3.connect(server.data / "control" / "sebring.db")
+    database.execute("DELETE FROM sandboxes WHERE name LIKE 'row-%'")
+    database.commit()
+    database.close()
+    server.start()
 
 
 def smaps(pid, field="Pss:"):
@@ -387,7 +523,10 @@ def main():
     scale = 1 if arguments.quick else 4
     parts = {"memory": lambda s: memory(s, 50 * scale), "life": lambda s: life(s, 100 * scale),
              "sustained": lambda s: sustained(s, 2 * scale), "burst": lambda s: burst(s, 1 + scale), "inside": lambda s: inside(s, scale),
-             "forks": lambda s: forks(s, 5 * scale), "sdks": lambda s: sdks(s, 25 * scale), "peers": lambda s: peers(s, 12 * scale)}
+             "forks": lambda s: forks(s, 5 * scale), "states": lambda s: states(s, 10 * scale), "archives": lambda s: archives(s, 256 * scale),
+             "events": lambda s: events(s, 125 * scale, 5 * scale), "rows": lambda s: many_rows(s, 2500 * scale), "sdks": lambda s: sdks(s, 25 * scale),
+             "previews": lambda s: reach_bench.previews(sys.modules[__name__], load, s, scale),
+             "ssh": lambda s: reach_bench.ssh(sys.modules[__name__], s, 10 * scale), "peers": lambda s: peers(s, 12 * scale)}
     wanted = [p for p in arguments.only.split(",") if p] or list(parts)
     print(f"load {os.getloadavg()}, {os.cpu_count()} cpus, kernel {os.uname().release}; milliseconds unless said")
     with Server({"slots": 64}) as server:

@@ -140,6 +140,26 @@ class RestartTest(unittest.TestCase):
         server.start()
         self.assertEqual(server.request("GET", f"/api/sandbox/{box['id']}")[1]["state"], "stopped")
 
+    def test_stop_with_a_deaf_runner(self):
+        """What the runner does not stop is killed, and is stopped, not failed, after the next start."""
+        server = self.with_server()
+        boxes = [server.create() for _ in range(3)]
+        for box in boxes:
+            server.execute(box["id"], "echo kept > /home/daytona/kept; sync")
+        inside = [self.toolbox_pid(server, box["id"]) for box in boxes]
+        os.kill(server.role_pid("runner"), signal.SIGSTOP)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(30)
+        server.process.stdout.close()
+        server.process = None
+        self.wait_for("the sandboxes end", lambda: not any(pathlib.Path(f"/proc/{pid}/ns/net").exists() for pid in inside), 5)
+        server.start()
+        for box in boxes:
+            sandbox = server.request("GET", f"/api/sandbox/{box['id']}")[1]
+            self.assertEqual((sandbox["state"], sandbox.get("errorReason")), ("stopped", None), sandbox)
+        self.assertEqual(server.request("POST", f"/api/sandbox/{boxes[0]['id']}/start")[0], 200)
+        self.assertEqual(server.execute(boxes[0]["id"], "cat /home/daytona/kept")["result"], "kept\n")
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=1)

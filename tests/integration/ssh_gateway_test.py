@@ -413,6 +413,14 @@ class Tokens(unittest.TestCase):
         self.assertIn(b"Sandbox is not started (state: stopped). Please start the sandbox before attempting to connect.",
                       done.stderr)
 
+    def test_a_login_wakes_who_was_paused_for_idleness(self):
+        other = proxy.sandbox(os.path.join(directory, "toolbox.sock"), state="paused")
+        proxy.order(what="ssh", id=other, token="sleeper")
+        self.addCleanup(proxy.order, what="wakes", on=False)
+        self.assertIn(b"state: paused", ssh("true", token="sleeper").stderr)
+        proxy.order(what="wakes", on=True)
+        self.assertEqual(ssh("true", token="sleeper").returncode, 0)
+
     def test_same_host_key_after_a_restart(self):
         self.assertEqual(ssh("true").returncode, 0)
         second = Proxy(os.path.join(directory, "dial.sock"), directory)

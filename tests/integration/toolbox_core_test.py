@@ -116,12 +116,20 @@ class Execute(ToolboxCase):
 
     def test_environment(self):
         environment = dict(line.split("=", 1) for line in self.result("env").splitlines())
-        for name in ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG"):
+        for name in ("PATH", "HOME", "USER", "LOGNAME", "SHELL"):
             self.assertIn(name, environment)
         self.assertEqual(self.result("echo \"$A $HOME\"", envs={"A": "x y", "HOME": "/h"}), "x y /h\n")
         for name in ("1A", "A-B", "", "A B", "A=B", "ä"):
             self.check_error(self.execute("true", envs={name: "x"}), 400, "BAD_REQUEST", f"invalid environment variable name: '{name}'")
         self.check_error(self.execute("true", envs={"A": 1}), 400, "INVALID_REQUEST_BODY")
+
+    def test_text_is_utf8_unless_somebody_says_otherwise(self):
+        show = "locale charmap; echo ${LANG-none} ${LC_ALL-none} ${LC_CTYPE-none}"
+        for envs, expected in (({}, "UTF-8\nnone none C.UTF-8\n"), ({"LANG": "C"}, "ANSI_X3.4-1968\nC none none\n"),
+                               ({"LC_ALL": "C"}, "ANSI_X3.4-1968\nnone C none\n"), ({"LC_CTYPE": "C"}, "ANSI_X3.4-1968\nnone none C\n"),
+                               ({"LANG": "C.UTF-8"}, "UTF-8\nC.UTF-8 none none\n")):
+            self.assertEqual(self.result(show, envs=envs), expected)
+        self.assertEqual(self.result("x=äöü; echo ${#x}"), "3\n")
 
     def test_directories(self):
         self.assertEqual(self.result("pwd"), self.home + "\n")

@@ -404,6 +404,18 @@ class WebSockets(unittest.TestCase):
         connection.settimeout(8)
         self.assertEqual(connection.recv(10), b"")
 
+    def test_outlives_a_pause(self):
+        id = proxy.sandbox(proxy.path("toolbox.sock"))
+        connection, head, _ = self.open(id=id)
+        self.assertIn(b" 101 ", head)
+        for state in ("pausing", "paused", "resuming"):
+            proxy.order(what="sandbox", id=id, state=state, socket="")
+            proxy.order(what="", id=id, check=True)
+            proxy.state()
+            connection.sendall(self.frame(b"still"))
+            self.assertEqual(self.read_frame(connection), (1, b"still"), state)
+        connection.close()
+
     def test_many_idle_ones_are_cheap(self):
         def memory():
             with open("/proc/%d/status" % proxy.process.pid) as status:
@@ -424,6 +436,15 @@ class WebSockets(unittest.TestCase):
 
 
 class Activity(unittest.TestCase):
+    def test_use_wakes_who_was_paused_for_idleness(self):
+        id = proxy.sandbox(proxy.path("toolbox.sock"), state="paused")
+        self.addCleanup(proxy.order, what="wakes", on=False)
+        status, _, body = proxy.ask("GET", "/toolbox/%s/x" % id)
+        self.assertEqual((status, "state: paused" in body.decode()), (400, True))
+        proxy.order(what="wakes", on=True)
+        self.assertEqual(proxy.ask("GET", "/toolbox/%s/x" % id, headers={"X-Daytona-Skip-Last-Activity-Update": "true"})[0], 400)
+        self.assertEqual(proxy.ask("GET", "/toolbox/%s/x" % id)[0], 200)
+
     def test_touches(self):
         id = proxy.sandbox(proxy.path("toolbox.sock"))
         proxy.ask("GET", "/toolbox/%s/x" % id, headers={"X-Daytona-Skip-Last-Activity-Update": "true"})

@@ -121,13 +121,10 @@ std::string http_time(std::int64_t seconds) {
   return text;
 }
 
-void append_file_info(std::string& out, std::string_view name, std::string_view path, const struct stat& status) {
-  out += "{\"name\":";
-  append_json_string(out, name);
-  if (!path.empty()) {
-    out += ",\"path\":";
-    append_json_string(out, path);
-  }
+namespace {
+
+// What comes behind name and path.
+void append_status(std::string& out, const struct stat& status) {
   out += ",\"size\":";
   append_number(out, status.st_size);
   out += ",\"mode\":\"";
@@ -146,6 +143,31 @@ void append_file_info(std::string& out, std::string_view name, std::string_view 
   out += "\",\"permissions\":\"0";
   for (int shift : {6, 3, 0}) out += static_cast<char>('0' + (status.st_mode >> shift & 7));
   out += "\"}";
+}
+
+}  // namespace
+
+void append_file_info(std::string& out, std::string_view name, std::string_view path, const struct stat& status) {
+  out += "{\"name\":";
+  append_json_string(out, name);
+  if (!path.empty()) {
+    out += ",\"path\":";
+    append_json_string(out, path);
+  }
+  append_status(out, status);
+}
+
+void append_entry_info(std::string& out, std::string_view name, std::string_view folder, const struct stat& status) {
+  out += "{\"name\":";
+  const std::size_t begin = out.size();
+  append_json_string(out, name);
+  const std::size_t length = out.size() - begin;
+  if (!folder.empty()) {
+    out += ",\"path\":";
+    out += folder;
+    out.append(out, begin + 1, length - 1);
+  }
+  append_status(out, status);
 }
 
 }  // namespace sebring::toolbox::files

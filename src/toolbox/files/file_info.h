@@ -9,6 +9,9 @@ namespace sebring::toolbox::files {
 
 // Appends {"name","path"?,"size","mode","modTime","modifiedAt","isDir","owner","group","permissions"}.
 void append_file_info(std::string& out, std::string_view name, std::string_view path, const struct stat& status);
+// The same for one of many entries: their folder's path is turned into JSON only once. `folder`: an opening quote, the
+// folder with a slash at its end, no closing quote; empty: paths are not told.
+void append_entry_info(std::string& out, std::string_view name, std::string_view folder, const struct stat& status);
 
 // "-rw-r--r--", "drwxr-xr-x", "Lrwxrwxrwx", "dtrwxrwxrwx": as Go writes modes.
 std::string mode_text(unsigned mode);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "toolbox/error_body.h"
+
 namespace sebring::toolbox::files {
 
 TEST_CASE("modes") {
@@ -42,6 +44,26 @@ TEST_CASE("properties as JSON") {
         "{\"name\":\"a\\\"b\xEF\xBF\xBD\",\"size\":12,\"mode\":\"-rw-r-----\",\"modTime\":\"1970-01-01 00:00:00 +0000 "
         "UTC\",\"modifiedAt\":\"1970-01-01T00:00:00Z\",\"isDir\":false,\"owner\":\"1000\",\"group\":\"100\","
         "\"permissions\":\"0640\"}");
+}
+
+TEST_CASE("an entry of a folder reads as the file by itself") {
+  struct stat status{};
+  status.st_mode = S_IFREG | 0600;
+  for (const std::string name : {"plain", "a\"b", "n\xFF\xFE", "\n", "\xC3", "\x80"}) {
+    CAPTURE(name);
+    for (const std::string folder : {"/", "/tmp/", "/t\"x\xC3/"}) {
+      std::string alone, listed, quoted;
+      append_file_info(alone, name, folder + name, status);
+      append_json_string(quoted, folder);
+      quoted.pop_back();
+      append_entry_info(listed, name, quoted, status);
+      CHECK(listed == alone);
+    }
+    std::string alone, listed;
+    append_file_info(alone, name, "", status);
+    append_entry_info(listed, name, "", status);
+    CHECK(listed == alone);
+  }
 }
 
 }  // namespace sebring::toolbox::files

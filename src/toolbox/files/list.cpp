@@ -8,6 +8,7 @@
 #include <system_error>
 #include <thread>
 
+#include "toolbox/error_body.h"
 #include "toolbox/files/file_error.h"
 #include "toolbox/files/file_info.h"
 #include "toolbox/files/json_stream.h"
@@ -46,21 +47,18 @@ constexpr std::size_t kBlock = 4096;  // rendered before any of it is sent; smal
 
 struct Folder {
   int directory;
-  std::string path;  // of the entries, with a slash at its end; empty: paths are not told
+  std::string path;  // as append_entry_info wants it
 };
 
 // Entries begin to end, each with a comma in front. What has vanished meanwhile is left out.
 std::string render(const Folder& folder, const std::vector<std::string>& names, std::size_t begin, std::size_t end) {
   std::string text;
   text.reserve((end - begin) * 256);
-  std::string path = folder.path;
   for (std::size_t i = begin; i < end; ++i) {
     struct stat status{};
     if (::fstatat(folder.directory, names[i].c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) continue;
     text += ',';
-    path.resize(folder.path.size());
-    if (!path.empty()) path += names[i];
-    append_file_info(text, names[i], path, status);
+    append_entry_info(text, names[i], folder.path, status);
   }
   return text;
 }
@@ -85,7 +83,10 @@ Result<void> list_flat(const std::string& path, bool with_path, Responder& respo
   SB_TRY(const UniqueFd directory, open_directory(path));
   SB_TRY(const std::vector<std::string> names, read_names(directory.get()));
   Folder folder{directory.get(), {}};
-  if (with_path) folder.path = path.ends_with('/') ? path : path + "/";
+  if (with_path) {
+    append_json_string(folder.path, path.ends_with('/') ? path : path + "/");
+    folder.path.pop_back();
+  }
   JsonStream entries(responder, "[");
   for (std::size_t begin = 0; begin < names.size(); begin += kBlock) {
     const std::string text = render_with_help(folder, names, begin, std::min(names.size(), begin + kBlock));

@@ -1,0 +1,186 @@
+"""Rows of the benchmark for the ways into a sandbox: previews beside nginx, WebSockets, SSH and SFTP beside sshd."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from harness import BUILD, free_port  # noqa: E402
+from reach_rig import Reach, eventually  # noqa: E402
+from ws import WebSocket  # noqa: E402
+
+UPSTREAM = pathlib.Path(os.environ.get("SEBRING_BENCH_UPSTREAM", BUILD / "sebring-bench-upstream"))
+NGINX = """
+daemon off; pid {directory}/nginx.pid; error_log {directory}/error.log; worker_processes 1;
+events {{ worker_connections 4096; }}
+http {{
+  access_log off; client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};
+  uwsgi_temp_path {directory}; scgi_temp_path {directory}; keepalive_requests 10000000; proxy_buffering {buffering};
+  upstream behind {{ server 127.0.0.1:{upstream}; keepalive 128; keepalive_requests 10000000; }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    location / {{
+      proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
+      proxy_set_header X-Forwarded-For $remote_addr; proxy_set_header X-Forwarded-Host $host;
+    }}
+    location /ws {{
+      proxy_pass http://behind; proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection Upgrade;
+    }}
+  }}
+}}
+"""
+SSHD = """
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {directory}/host
+AuthorizedKeysFile {directory}/user.pub
+StrictModes no
+UsePAM no
+PermitRootLogin yes
+PidFile {directory}/sshd.pid
+Subsystem sftp internal-sftp
+"""
+
+
+@contextlib.contextmanager
+def running(*command, port):
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with eventually(lambda: socket.create_connection(("127.0.0.1", port), 2), 10):
+            pass
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class At:
+    """Where `load` of bench.py sends its requests."""
+
+    def __init__(self, port, headers, key="none"):
+        self.port, self.headers, self.key = port, headers, key
+
+
+def measure_http(report, load, name, at, scale):
+    for connections, count in ((1, 3000), (64, 12000)):
+        headers = [header for header in at.headers]
+        result = load(at, connections, count * scale, "GET", "/100", None, headers)
+        report.from_load(f"{name}, 100 bytes, {connections} connections", result)
+    result = load(at, 4, 12 * scale, "GET", "/67108864", None, at.headers)
+    report.value(f"{name}, 64 MiB, 4 connections", f"{result['mib_per_second']:.0f} MiB/s (failed {result['failed']})")
+
+
+def measure_websocket(report, name, port, headers, n):
+    client = WebSocket.__new__(WebSocket)
+    client.socket = socket.create_connection(("127.0.0.1", port), 20)
+    client.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    lines = ["GET /ws HTTP/1.1", "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+             "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", *headers]
+    client.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+    head = client.socket.recv(4096)
+    assert b" 101 " in head, head
+    message = b"\x82\x8a\0\0\0\0" + b"0123456789"
+    times = []
+    for _ in range(n):
+        start = time.perf_counter()
+        client.socket.sendall(message)
+        left = len(message)
+        while left:
+            left -= len(client.socket.recv(left))
+        times.append((time.perf_counter() - start) * 1000)
+    client.socket.close()
+    report.row(f"{name}, WebSocket echo", times)
+
+
+def previews(report, load, server, scale):
+    reach = Reach(server, tempfile.gettempdir())
+    boxes = {public: server.create(public=public)["id"] for public in (True, False)}
+    for box in boxes.values():
+        reach.put(box, "/tmp/upstream", UPSTREAM.read_bytes())
+        reach.run_in_background(box, "chmod 755 /tmp/upstream && exec /tmp/upstream 3000")
+        assert eventually(lambda: reach.ask(box, 3000, "/1", key=server.key)[0] == 200, 30)
+    directory = tempfile.mkdtemp(prefix="sebring-reach-bench-")
+    try:
+        public = ["Host: " + reach.host(boxes[True])]
+        measure_http(report, load, "preview, public", At(server.port, public), scale)
+        private = ["Host: " + reach.host(boxes[False])]
+        measure_http(report, load, "preview, by API key", At(server.port, private, server.key), scale)
+        measure_websocket(report, "preview, public", server.port, public, 2000 * scale)
+        if not shutil.which("nginx"):
+            report.value("nginx in front of the same server", "not installed")
+            return
+        upstream, port = free_port(), free_port()
+        (pathlib.Path(directory) / "nginx.conf").write_text(
+            NGINX.format(directory=directory, upstream=upstream, port=port, buffering="on"))
+        os.chmod(directory, 0o777)
+        with running(UPSTREAM, upstream, port=upstream), running("nginx", "-p", directory, "-c", directory + "/nginx.conf", port=port):
+            host = [f"Host: localhost:{port}"]
+            measure_http(report, load, "nginx, same server", At(port, host), scale)
+            measure_websocket(report, "nginx, same server", port, host, 2000 * scale)
+            measure_http(report, load, "no proxy, same server", At(upstream, host), scale)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+        for box in boxes.values():
+            server.request("DELETE", f"/api/sandbox/{box}")
+
+
+def measure_ssh(report, name, options, target, n, directory):
+    times = []
+    for _ in range(n):
+        start = time.perf_counter()
+        done = subprocess.run(["ssh", *options("-p"), target, "echo first"], capture_output=True, stdin=subprocess.DEVNULL)
+        times.append((time.perf_counter() - start) * 1000)
+        assert done.stdout == b"first\n", done
+    report.row(f"{name}: login to first output, ssh program included", times)
+    big = pathlib.Path(directory) / "big"
+    size = 256
+    with open(big, "wb") as file:
+        for _ in range(size):
+            file.write(os.urandom(1 << 20))
+    rates = {"put": [], "get": []}
+    for _ in range(3):
+        for verb, line in (("put", f"put {big} /tmp/sebring-bench-big"), ("get", f"get /tmp/sebring-bench-big {big}.back")):
+            start = time.perf_counter()
+            done = subprocess.run(["sftp", *options("-P"), "-q", "-b", "-", target], input=line.encode(), capture_output=True)
+            assert done.returncode == 0, done.stderr
+            rates[verb].append(size / (time.perf_counter() - start))
+    for verb, found in rates.items():
+        report.value(f"{name}: sftp {verb}, {size} MiB", f"{statistics.median(found):.0f} MiB/s")
+    os.unlink(big)
+    with contextlib.suppress(OSError):
+        os.unlink(f"{big}.back")
+
+
+def ssh(report, server, n):
+    directory = tempfile.mkdtemp(prefix="sebring-reach-bench-")
+    reach = Reach(server, directory)
+    box = server.create()["id"]
+    common = ["-F", "none", "-o", f"UserKnownHostsFile={directory}/known", "-o", "StrictHostKeyChecking=accept-new", "-o", "LogLevel=ERROR",
+              "-o", "IdentitiesOnly=yes", "-o", "Ciphers=aes128-gcm@openssh.com"]
+    try:
+        token = reach.access(box)
+        measure_ssh(report, "ssh gateway", lambda flag: [flag, str(reach.ssh_port), *common, "-o", "IdentityFile=none"],
+                    token + "@127.0.0.1", n, directory)
+        sshd = shutil.which("sshd") or "/usr/sbin/sshd"
+        if not os.path.exists(sshd):
+            report.value("sshd", "not installed")
+            return
+        for name in ("host", "user"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{directory}/{name}"], check=True)
+        os.makedirs("/run/sshd", exist_ok=True)
+        port = free_port()
+        pathlib.Path(directory, "sshd.conf").write_text(SSHD.format(port=port, directory=directory))
+        with running(sshd, "-D", "-f", f"{directory}/sshd.conf", port=port):
+            measure_ssh(report, "sshd", lambda flag: [flag, str(port), *common, "-i", f"{directory}/user"], "root@127.0.0.1", n, directory)
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink("/tmp/sebring-bench-big")
+        shutil.rmtree(directory, ignore_errors=True)
+        server.request("DELETE", f"/api/sandbox/{box}")

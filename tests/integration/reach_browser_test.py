@@ -1,0 +1,85 @@
+"""The web terminal and previews in real Chromium; skipped where there is none (`scripts/install-packages.sh browser`)."""
+
+import io
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import unittest
+
+from harness import Leftovers, Server
+from reach_rig import HERE, Reach, eventually
+
+VITE_FILES = {
+    "index.html": '<!doctype html><title>vite</title><div id=app></div><script type="module" src="/main.js"></script>',
+    "main.js": 'import { text } from "./text.js";\nconst show = (value) => { document.getElementById("app").textContent = value; };\n'
+               'show(text);\nif (import.meta.hot) import.meta.hot.accept("./text.js", (next) => show(next.text));\n',
+    "text.js": 'export const text = "first";\n',
+}
+
+
+def modules():
+    made = subprocess.run([HERE / "env" / "create", "typescript-browser"], stdout=subprocess.PIPE, text=True, check=True)
+    return pathlib.Path(made.stdout.strip().splitlines()[-1])
+
+
+def chromium():
+    return next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
+
+
+def vite_archive(folder):
+    """Vite, what it needs, and a page that it serves."""
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        archive.add(folder / "node_modules", "node_modules",
+                    filter=lambda entry: None if re.search("playwright-core|musl", entry.name) else entry)
+        for name, text in VITE_FILES.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return packed.getvalue()
+
+
+class Browser(unittest.TestCase):
+    @unittest.skipUnless(chromium(), "there is no chromium")
+    def test_everything(self):
+        with Leftovers(), Server({"slots": 4}) as server, tempfile.TemporaryDirectory() as directory:
+            reach = Reach(server, directory)
+            private, public = server.create()["id"], server.create(public=True)["id"]
+            reach.app(private)
+            reach.app(public)
+            folder = modules()
+            vite = self.vite(server, reach, public, folder)
+
+            def link(port):
+                return server.request("GET", f"/api/sandbox/{private}/ports/{port}/signed-preview-url?expiresInSeconds=3600")[1]["url"]
+            environment = dict(
+                os.environ, MODULES=str(folder), CHROMIUM=chromium(), TERMINAL=link(22222), SIGNED=link(3000),
+                PUBLIC="http://" + reach.host(public), PRIVATE="http://" + reach.host(private), NOTHING="http://" + reach.host(public, 9),
+                TOKEN=server.request("GET", f"/api/sandbox/{private}/ports/3000/preview-url")[1]["token"],
+                VITE=vite, API=server.url, KEY=server.key, BOX=private, CONTROL_PID=str(server.role_pid("control")))
+            # Vite runs in the public sandbox, terminals in the private one.
+            environment["VITE_BOX"] = public
+            pattern = ["--test-name-pattern=" + os.environ["ONLY"]] if "ONLY" in os.environ else []
+            done = subprocess.run([folder / "bin/node", "--test", "--test-force-exit", "--test-concurrency=1", *pattern, HERE / "reach_browser.mjs"],
+                                  capture_output=True, text=True, timeout=400, env=environment)
+            self.assertEqual(done.returncode, 0, "\n" + done.stdout[-12000:] + done.stderr[-2000:] + server.log()[-2000:])
+
+    def vite(self, server, reach, box, folder):
+        if server.execute(box, "command -v node")["exitCode"] != 0:
+            return ""
+        server.execute(box, "mkdir -p /home/daytona/vite")
+        reach.put(box, "/home/daytona/vite.tar", vite_archive(folder))
+        done = server.execute(box, "cd /home/daytona/vite && tar xf ../vite.tar && rm ../vite.tar")
+        self.assertEqual(done["exitCode"], 0, done)
+        reach.run_in_background(box, "cd /home/daytona/vite && node node_modules/vite/bin/vite.js --port 5173 --strictPort >/tmp/vite.log 2>&1")
+        up = eventually(lambda: reach.ask(box, 5173)[0] == 200, 90)
+        self.assertTrue(up, server.execute(box, "cat /tmp/vite.log")["result"])
+        return "http://" + reach.host(box, 5173)
+
+
+if __name__ == "__main__":
+    unittest.main()
