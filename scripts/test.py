@@ -145,7 +145,7 @@ def stage_vm():
 STAGES = {"format": stage_format, "unit": stage_unit, "root": stage_root, "toolbox": stage_toolbox,
           "integration": stage_integration, "browser": stage_browser, "sdk": stage_sdk, "faults": stage_faults,
           "bench-smoke": stage_bench_smoke, "tidy": stage_tidy, "vm-short": stage_vm_short, "vm": stage_vm}
-ON_REQUEST = ("vm",)
+ON_REQUEST = ("tidy", "vm-short", "vm")
 
 
 def drop_orphan_tables():
