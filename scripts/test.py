@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds and runs all tests; called by `./dev test [STAGE...]`. The last line is "N passed, N failed, N skipped".
 
-Stages: format unit root toolbox integration browser sdk faults bench-smoke tidy vm-short, and on request vm. Without
-arguments all but the last and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and
+Stages: format unit root toolbox integration browser sdk faults bench-smoke, and on request tidy, vm-short, vm. Without
+arguments all but the last three and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and
 is shown when it fails.
 """
 
