@@ -99,9 +99,15 @@ class RunnerDialer final : public Dialer {
     }
     const auto executor = co_await asio::this_coro::executor;
     asio::posix::stream_descriptor waiting(executor, fd.release());
-    auto [code] = co_await waiting.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
-    if (code) co_return fail(Errc::cancelled, "dial: cancelled");
-    SB_CO_TRY(Answer answer, receive(waiting.native_handle()));
+    // A wait may end early: for what was to be read on the descriptor that had this number before.
+    Result<Answer> received = fail_errno(EAGAIN, "receive from the runner");
+    while (!received && received.error().os_errno() == EAGAIN) {
+      auto [code] = co_await waiting.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
+      if (code) co_return fail(Errc::cancelled, "dial: cancelled");
+      received = receive(waiting.native_handle());
+    }
+    if (!received) co_return fail(std::move(received).error().with_code(Errc::bad_gateway));
+    Answer answer = *std::move(received);
     auto parsed = json::parse_object(answer.text);
     if (!parsed)
       co_return fail(std::move(parsed.error()).while_doing("the runner's answer").with_code(Errc::bad_gateway));

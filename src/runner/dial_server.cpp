@@ -71,6 +71,7 @@ asio::awaitable<void> DialServer::serve(UniqueFd connection) {
     auto [error] = co_await descriptor.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
     if (error) break;
     auto message = os::receive_message(descriptor.native_handle(), kRequestBytesMax);
+    if (!message && message.error().os_errno() == EAGAIN) continue;
     if (!message || message->ended) break;
     auto wanted = parse(message->data);
     Result<UniqueFd> socket =

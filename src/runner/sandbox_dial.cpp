@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -39,9 +40,12 @@ asio::awaitable<int> finish_connect(asio::any_io_executor executor, int socket) 
   if (copy < 0) co_return errno;
   asio::posix::stream_descriptor descriptor(executor, copy);
   asio::steady_timer timer(executor, kConnectMax);
-  auto outcome =
-      co_await (descriptor.async_wait(asio::posix::stream_descriptor::wait_write, kToken) || timer.async_wait(kToken));
-  if (outcome.index() == 1) co_return ETIMEDOUT;
+  // A wait may end early, for the descriptor that had this number before.
+  for (pollfd made{socket, POLLOUT, 0}; ::poll(&made, 1, 0) == 0;) {
+    auto outcome = co_await (descriptor.async_wait(asio::posix::stream_descriptor::wait_write, kToken) ||
+                             timer.async_wait(kToken));
+    if (outcome.index() == 1) co_return ETIMEDOUT;
+  }
   int error = 0;
   socklen_t size = sizeof error;
   if (::getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0) co_return errno;

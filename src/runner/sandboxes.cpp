@@ -107,8 +107,11 @@ void Sandboxes::watch(Handle sandbox) {
 }
 
 asio::awaitable<void> Sandboxes::notice_end(Handle sandbox, std::shared_ptr<Life> life) {
-  auto [error] = co_await life->process.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
-  if (error) co_return;
+  // A wait may end early, for the descriptor that had this number before: only the kernel's word counts.
+  do {
+    auto [error] = co_await life->process.async_wait(asio::posix::stream_descriptor::wait_read, kToken);
+    if (error) co_return;
+  } while (!os::wait_pidfd(life->process.native_handle(), 0));
   life->status = os::reap_pidfd(life->process.native_handle());
   life->ended = true;
   boost::system::error_code ignored;

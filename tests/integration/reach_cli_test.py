@@ -107,7 +107,7 @@ class PortForward(unittest.TestCase):
             self.assertIn(b'"target": "/through"', got)
             connection.close()
         finally:
-            client.send_signal(signal.SIGINT)
+            client.send_signal(signal.SIGTERM)  # SIGINT is ignored by what a shell starts in the background
             client.communicate(timeout=30)
 
     def test_taken_and_wrong_ports(self):
