@@ -114,7 +114,8 @@ bool RawJoint::service() {
     more = in || out;
     if (!more) break;
   }
-  const bool gone = !::ssh_channel_is_open(channel_);
+  // The last piece may have come with the channel's end, and still be on its way.
+  const bool gone = !::ssh_channel_is_open(channel_) && to_server_.empty();
   if (gone || (server_ended_ && client_ended_)) finish();
   return more && !over_;
 }
