@@ -176,6 +176,8 @@ asio::awaitable<Result<bj::object>> Sandboxes::restore(std::string id, RestoreOr
   Record record = sandbox->record;
   record.disk = runtime::Host::new_upper_name();
   record.limits.disk_bytes = order.disk_bytes;
+  // Until it is whole it is to be deleted: half a disk that a crash left must not pass for the sandbox's.
+  record.state = State::deleting;
   auto restored = co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<void> {
     auto& pool = parts_.host.pool();
     SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record)));
@@ -188,7 +190,9 @@ asio::awaitable<Result<bj::object>> Sandboxes::restore(std::string id, RestoreOr
       request.sha256 = order.sha256;
       request.upper = upper.get();
       SB_CHECK(image::restore_upper(request));
-      return pool.sync();
+      SB_CHECK(pool.sync());
+      record.state = State::stopped;
+      return parts_.journal.wait_durable(parts_.journal.append(record));
     }();
     if (done) return done;
     runtime::Leftover leftover;
