@@ -33,7 +33,7 @@ constexpr std::size_t kImporters = 2;
 constexpr std::size_t kRefillThreads = 2;
 constexpr std::chrono::milliseconds kServerGrace{300};
 // Whoever stops us loses patience after a few seconds; the next start finishes what is left.
-constexpr int kCleanupMilliseconds = 1'500;
+constexpr int kCleanupMilliseconds = 3'000;
 constexpr std::chrono::seconds kPoolCheck{5};
 
 void say(const std::string& text) { std::fprintf(stderr, "runner: %s\n", text.c_str()); }
