@@ -189,7 +189,7 @@ TEST_CASE("bad bodies and queries change nothing") {
       {"POST", "/api-keys", R"({"name": "test", "permissions": []})", 409, "API key with this name already exists"},
       {"DELETE", "/api-keys/nobody", "", 404, "API key not found"},
       {"GET", "/organizations/nobody", "", 404, "Organization with ID nobody not found"},
-      {"GET", "/object-storage/push-access", "", 503, "Object storage is not configured"},
+      {"GET", "/object-storage/push-access", "", 501, "not available"},
       {"GET", "/regions/mars", "", 404, "Region not found"},
   };
   for (const Row& row : rows) {

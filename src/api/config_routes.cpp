@@ -72,6 +72,4 @@ SEBRING_HANDLER(get_region) {
   co_return json_response(200, region);
 }
 
-SEBRING_HANDLER(get_push_access) { co_return fail(Errc::unavailable, "Object storage is not configured"); }
-
 }  // namespace sebring::api

@@ -12,7 +12,6 @@ SEBRING_HANDLER(get_health);
 SEBRING_HANDLER(get_ready);
 SEBRING_HANDLER(list_regions);
 SEBRING_HANDLER(get_region);
-SEBRING_HANDLER(get_push_access);
 
 // sandbox_create_routes.cpp
 SEBRING_HANDLER(create_sandbox);

@@ -72,7 +72,7 @@ constexpr RouteEntry kRoutes[] = {
     {"DELETE", "/volumes/{volumeId}", Auth::key, "delete:volumes", 200, "", "", "", "", nullptr},
     {"GET", "/volumes/{volumeId}", Auth::key, "read:volumes", 200, "", "", "", "VolumeDto", nullptr},
     // ---- object-storage ----
-    {"GET", "/object-storage/push-access", Auth::key, "write:snapshots|write:sandboxes", 200, "Temporary access to the object store", "", "", "StorageAccessDto", &get_push_access},
+    {"GET", "/object-storage/push-access", Auth::key, "write:snapshots|write:sandboxes", 200, "Temporary access to the object store", "", "", "StorageAccessDto", nullptr},
     // ---- docker-registry ----
     {"GET", "/docker-registry", Auth::key, "-", 200, "", "", "", "DockerRegistry[]", nullptr},
     {"POST", "/docker-registry", Auth::key, "write:registries", 201, "", "", "CreateDockerRegistry", "DockerRegistry", nullptr},
