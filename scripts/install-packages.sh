@@ -21,7 +21,7 @@ group_packages() {
     run) echo mmdebstrap btrfs-progs nftables iproute2 e2fsprogs zstd python3 ;;
     test)
         echo python3 python3-venv docker-registry skopeo umoci openssh-client openssh-server rsync nginx git strace curl procps
-        echo busybox-static musl-tools
+        echo busybox-static musl-tools gcc zsh openssl
         # Languages often come from elsewhere, newer than Debian's.
         if ! has_command node || ! has_command npm; then echo nodejs npm; fi
         ;;

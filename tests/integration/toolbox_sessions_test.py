@@ -1,8 +1,10 @@
 """Sessions of a stand-alone toolbox, as a client sees them. Run: python3 toolbox_sessions_test.py [-k name]"""
+import atexit
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -649,9 +651,11 @@ def with_shell(path):
 
 
 if os.geteuid() == 0:
-    os.makedirs("/tmp/sebring-ash", exist_ok=True)
-    ash = "/tmp/sebring-ash/ash"
-    if shutil.which("busybox") and not os.path.exists(ash):
+    ash_place = tempfile.mkdtemp(prefix="sebring-ash-")
+    os.chmod(ash_place, 0o755)
+    atexit.register(shutil.rmtree, ash_place, ignore_errors=True)
+    ash = ash_place + "/ash"
+    if shutil.which("busybox"):
         os.symlink(shutil.which("busybox"), ash)
     for candidate in ("bash", "dash", "zsh", ash):
         if shutil.which(candidate):
