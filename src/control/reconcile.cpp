@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "control/copies.h"
 #include "control/log.h"
 #include "control/repair.h"
 #include "control/settle.h"
@@ -16,6 +17,9 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kReconnectFirst = 50ms;
 constexpr std::chrono::milliseconds kReconnectMax = 1s;
+constexpr std::chrono::milliseconds kLookAgain = 20s;
+// Together longer than any call to the runner may take.
+constexpr int kLooksAfterConnect = 2;
 constexpr std::chrono::milliseconds kRepairFirst = 200ms;
 constexpr std::chrono::milliseconds kRepairMax = 10s;
 
@@ -62,7 +66,25 @@ asio::awaitable<Result<void>> Reconciler::load() {
   co_return Result<void>{};
 }
 
-void Reconciler::start() { control_.tasks.spawn("follow runner", follow_runner()); }
+void Reconciler::start() {
+  control_.tasks.spawn("follow runner", follow_runner());
+  control_.tasks.spawn("look again", look_again());
+}
+
+// What an earlier life of ours had ordered may still be carried out when the runner is listed first.
+asio::awaitable<void> Reconciler::look_again() {
+  while (co_await pause(kLookAgain)) {
+    if (control_.tasks.stopping()) co_return;
+    if (!in_step_) continue;
+    if (comparisons_due_ > 0) {
+      --comparisons_due_;
+      if (auto done = co_await compare_inventory(); !done)
+        log_warning("inventory of the runner: " + done.error().message());
+    }
+    if (auto done = co_await remove_unowned_copies(control_); !done)
+      log_warning("copies on the runner: " + done.error().message());
+  }
+}
 
 asio::awaitable<bool> Reconciler::pause(std::chrono::milliseconds time) {
   asio::steady_timer timer(control_.executor, time);
@@ -82,6 +104,7 @@ asio::awaitable<void> Reconciler::follow_runner() {
       control_.tasks.spawn("compare inventory", [](Reconciler& self) -> asio::awaitable<void> {
         auto done = co_await self.compare_inventory();
         self.in_step_ = done.has_value();
+        self.comparisons_due_ = kLooksAfterConnect;
         if (!done) log_warning("inventory of the runner: " + done.error().message());
       }(*this));
     };

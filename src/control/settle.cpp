@@ -121,7 +121,10 @@ asio::awaitable<Result<void>> destroy_sandbox(Control& control, Held& held) {
     co_return Result<void>{};
   }
   set_state(control, sandbox, SandboxState::destroyed);
-  co_return co_await save(control, sandbox, SandboxState::destroying, sandbox.desired);
+  SB_CO_CHECK(co_await save(control, sandbox, SandboxState::destroying, sandbox.desired));
+  // What can not be removed now is found by the sweep of copies.
+  if (sandbox.archive) (void)co_await control.runner.remove_archive(sandbox.archive->path);
+  co_return Result<void>{};
 }
 
 }  // namespace sebring::control

@@ -121,8 +121,18 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
             co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); }));
   sandbox->record = std::move(outcome.record);
   sandbox->container.emplace(std::move(outcome.container));
-  watch(sandbox);
-  co_return Result<void>{};
+  if (watch(sandbox)) co_return Result<void>{};
+  sandbox->record.state = State::stopped;
+  runtime::Leftover leftover = leftover_of(std::move(*sandbox->container), false);
+  sandbox->container.reset();
+  if (job.fresh) {
+    forget_later(sandbox->record.disk, leftover);
+    sandbox->record.disk.clear();
+  } else {
+    parts_.journal.append(sandbox->record);
+  }
+  parts_.cleanup.dispose(std::move(leftover));
+  co_return fail(Errc::exhausted, "the runner has no free descriptor");
 }
 
 asio::awaitable<Result<bj::object>> Sandboxes::ensure_running(std::string id, Spec spec) {

@@ -95,15 +95,16 @@ asio::awaitable<Result<void>> Sandboxes::wait_durable(Journal::Ticket ticket) {
 void Sandboxes::close() { closed_ = true; }
 
 // The end of PID 1 is an event of its pidfd: noticed at once, whoever caused it.
-void Sandboxes::watch(Handle sandbox) {
+bool Sandboxes::watch(Handle sandbox) {
   int copy = ::fcntl(sandbox->container->pidfd.get(), F_DUPFD_CLOEXEC, 3);
   if (copy < 0) {
     log_failure("watch sandbox " + sandbox->record.id, Error::from_errno(errno, "duplicate a descriptor"));
-    return;
+    return false;
   }
   sandbox->life = std::make_shared<Life>(parts_.executor, copy);
   sandbox->end_expected = false;
   asio::co_spawn(parts_.executor, notice_end(sandbox, sandbox->life), asio::detached);
+  return true;
 }
 
 asio::awaitable<void> Sandboxes::notice_end(Handle sandbox, std::shared_ptr<Life> life) {

@@ -17,6 +17,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 from harness import Leftovers, Server  # noqa: E402
+from importers import ImporterKiller  # noqa: E402
+from traces import assert_nothing_left  # noqa: E402
 
 CONVERGE_SECONDS = 60
 # Ignores TERM, so that a stop takes its whole grace.
@@ -132,10 +134,39 @@ class HangTest(unittest.TestCase):
         # Parents once their forks are gone.
         self.until("nothing left", lambda: not [self.call(server, "DELETE", f"/api/sandbox/{box}") for box in self.states(server)], 30)
 
-    def test_a_hung_runner_or_control(self):
+    def hang_importer(self, verb, rest):
+        """One of the two processes of an archive (or of a restore) stands still: the job ends, and is done when tried again."""
+        server = self.with_server()
+        box = server.create(snapshot="daytona-small")["id"]
+        server.execute(box, "echo kept > /home/daytona/file; head -c 64M /dev/urandom > /home/daytona/large; sync")
+        self.assertEqual(self.call(server, "POST", f"/api/sandbox/{box}/stop")[0], 200)
+
+        def state():
+            return self.call(server, "GET", f"/api/sandbox/{box}")[1]["state"]
+        if verb == "start":
+            self.call(server, "POST", f"/api/sandbox/{box}/archive")
+            self.until("archived", lambda: state() == "archived")
+        stopper = ImporterKiller(server.role_pid("runner"), 1, 0.01, signal.SIGSTOP)
+        asked = threading.Thread(target=self.call, args=(server, "POST", f"/api/sandbox/{box}/{verb}"))
+        asked.start()
+        self.assertTrue(stopper.finish(), "no importer was seen")
+        begun = time.monotonic()
+        asked.join()
+        self.until(f"{verb} is given up", lambda: state() == rest, CONVERGE_SECONDS - (time.monotonic() - begun))
+        if verb == "archive":
+            self.call(server, "POST", f"/api/sandbox/{box}/archive")
+            self.until("archived in the end", lambda: state() == "archived")
+        self.until("it starts", lambda: self.call(server, "POST", f"/api/sandbox/{box}/start")[0] == 200)
+        self.assertEqual(server.execute(box, "cat /home/daytona/file")["result"], "kept\n")
+        self.assertEqual(self.call(server, "DELETE", f"/api/sandbox/{box}")[0], 200)
+        assert_nothing_left(server)
+
+    def test_a_hung_runner_or_control_or_importer(self):
         # Side by side: most of the time is waiting for the silence to be long enough.
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(self.hang_during_everything, role) for role in ("runner", "control")]:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            roles = [pool.submit(self.hang_during_everything, role) for role in ("runner", "control")]
+            jobs = [pool.submit(self.hang_importer, *how) for how in (("archive", "stopped"), ("start", "archived"))]
+            for done in roles + jobs:
                 done.result()
 
     def test_a_hung_toolbox(self):

@@ -1,0 +1,185 @@
+"""No free descriptors, no free processes, no room: what runs goes on, nothing is stopped or deleted by mistake, refusals
+are clear, and everything works again as soon as there is room, without a restart."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
+from harness import Leftovers, Server  # noqa: E402
+from traces import ask_runner, assert_nothing_left  # noqa: E402
+
+
+class StarveTest(unittest.TestCase):
+    def run(self, result=None):
+        with Leftovers():
+            super().run(result)
+
+    def setUp(self):
+        # What is refused under pressure must not be what waits ready.
+        self.server = Server({"slots": 1}).start()
+        self.addCleanup(self.server.__exit__, None, None, None)
+        self.boxes = [self.server.create(snapshot="daytona-small")["id"] for _ in range(3)]
+        for box in self.boxes:
+            self.server.execute(box, "echo kept > /home/daytona/file; sync /home/daytona/file")
+        # Kept alive: a server without a free descriptor can not take a new connection.
+        self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=60)
+        self.addCleanup(self.connection.close)
+        self.assertEqual(self.ask("GET", "/api/sandbox")[0], 200)
+
+    def ask(self, method, path, body=None):
+        self.connection.request(method, path, json.dumps(body) if body is not None else None,
+                                {"Authorization": f"Bearer {self.server.key}", "Content-Type": "application/json"})
+        answer = self.connection.getresponse()
+        raw = answer.read()
+        return answer.status, json.loads(raw) if raw else None
+
+    def until(self, what, condition, seconds=60):
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            if time.monotonic() > deadline:
+                self.fail(f"{what}\n{self.server.log()[-3000:]}")
+            time.sleep(0.1)
+        return found
+
+    def states(self):
+        status, listed = self.ask("GET", "/api/sandbox?limit=200")
+        self.assertEqual(status, 200, listed)
+        return {item["id"]: item["state"] for item in listed["items"]}
+
+    def refused(self):
+        """Creates until one is refused, and gives back what was made."""
+        for _ in range(20):
+            status, answer = self.ask("POST", "/api/sandbox", {"snapshot": "daytona-small"})
+            if status != 200:
+                return status, answer
+            self.assertEqual(self.ask("DELETE", f"/api/sandbox/{answer['id']}")[0], 200)
+        self.fail("creates are not refused")
+
+    def used(self):
+        """What the organization's quota counts as used."""
+        status, answer = self.ask("GET", "/api/sandbox?limit=200")
+        self.assertEqual(status, 200)
+        return len(answer["items"])
+
+    def check_starved(self, words):
+        status, answer = self.refused()
+        self.assertIn(status, (429, 503), answer)
+        self.assertRegex(answer["message"], words)
+        self.assertEqual(self.states(), dict.fromkeys(self.boxes, "started"))
+        self.assertEqual(self.ask("POST", f"/api/sandbox/{self.boxes[1]}/stop")[1]["state"], "stopped")
+        self.assertEqual(self.ask("DELETE", f"/api/sandbox/{self.boxes[2]}")[0], 200)
+        self.assertEqual(self.states(), {self.boxes[0]: "started", self.boxes[1]: "stopped"})
+
+    def check_recovered(self, pids):
+        made = self.until("creates again", lambda: (lambda status, answer: answer if status == 200 else None)(
+            *self.ask("POST", "/api/sandbox", {"snapshot": "daytona-small"})))
+        self.assertEqual(self.server.execute(made["id"], "echo on")["result"], "on\n")
+        self.until("starts again", lambda: self.ask("POST", f"/api/sandbox/{self.boxes[1]}/start")[0] == 200)
+        for box in self.boxes[:2]:
+            self.assertEqual(self.server.execute(box, "cat /home/daytona/file")["result"], "kept\n")
+        self.assertEqual([self.server.role_pid(role) for role in ("runner", "control")], pids, "a role was restarted")
+        assert_nothing_left(self.server)
+
+    @contextlib.contextmanager
+    def without_descriptors(self, role):
+        """No number of a descriptor is free any more: what has one keeps it."""
+        pid = self.server.role_pid(role)
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            yield
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+    @contextlib.contextmanager
+    def without_processes(self, role):
+        """The role's group has as many processes as it may have."""
+        root = pathlib.Path("/sys/fs/cgroup/pids" if os.path.isdir("/sys/fs/cgroup/pids") else "/sys/fs/cgroup")
+        group, pid = root / f"sebring-starved-{os.getpid()}", self.server.role_pid(role)
+        kind = [line.split(":") for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+        home = next(path for _, names, path in kind if names == ("pids" if root.name == "pids" else "") or "pids" in names.split(","))
+        group.mkdir()
+        try:
+            (group / "cgroup.procs").write_text(str(pid))
+            time.sleep(0.5)  # slots that were being made
+            (group / "pids.max").write_text("1")
+            yield
+        finally:
+            (root / home.lstrip("/") / "cgroup.procs").write_text(str(pid))
+            self.until("the group is empty", lambda: not (group / "cgroup.procs").read_text())
+            group.rmdir()
+
+    def test_no_descriptors_in_the_runner(self):
+        pids = [self.server.role_pid(role) for role in ("runner", "control")]
+        with self.without_descriptors("runner"):
+            self.check_starved("(?i)open files|descriptor|slot")
+            self.assertEqual(self.server.execute(self.boxes[0], "cat /home/daytona/file")["result"], "kept\n")
+        self.check_recovered(pids)
+
+    def test_no_descriptors_in_control(self):
+        pids = [self.server.role_pid(role) for role in ("runner", "control")]
+        with self.without_descriptors("control"):
+            self.assertEqual(self.states(), dict.fromkeys(self.boxes, "started"))
+            status, answer = self.ask("POST", f"/toolbox/{self.boxes[0]}/process/execute", {"command": "true"})
+            self.assertIn(status, (200, 429, 502, 503), answer)
+            self.assertEqual(self.ask("POST", f"/api/sandbox/{self.boxes[1]}/stop")[1]["state"], "stopped")
+            self.assertEqual(self.ask("DELETE", f"/api/sandbox/{self.boxes[2]}")[0], 200)
+        self.check_recovered(pids)
+
+    def test_no_processes(self):
+        pids = [self.server.role_pid(role) for role in ("runner", "control")]
+        with self.without_processes("runner"):
+            self.check_starved("(?i)temporarily unavailable|process|slot")
+            self.assertEqual(self.server.execute(self.boxes[0], "cat /home/daytona/file")["result"], "kept\n")
+        self.check_recovered(pids)
+
+
+class RoomTest(unittest.TestCase):
+    """Imports and archives are bounded by what is free, and leave nothing behind."""
+
+    def run(self, result=None):
+        with Leftovers():
+            super().run(result)
+
+    @contextlib.contextmanager
+    def small_disk(self, mebibytes):
+        place = tempfile.mkdtemp(prefix="sebring-test-")
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m,mode=0755", "sebring-small", place], check=True)
+        try:
+            yield pathlib.Path(place)
+        finally:
+            subprocess.run(["umount", "-l", place], check=True)
+            os.rmdir(place)
+
+    def test_an_archive_that_does_not_fit(self):
+        data = self.enterContext(self.small_disk(64))
+        server = Server({"slots": 1}, data=data)
+        self.addCleanup(server.__exit__, None, None, None)
+        server.start()
+        box = server.create(snapshot="daytona-small")["id"]
+        server.execute(box, "head -c 96M /dev/urandom > /home/daytona/large; sha256sum /home/daytona/large > /home/daytona/sum; sync")
+        self.assertEqual(server.request("POST", f"/api/sandbox/{box}/stop")[0], 200)
+        self.assertEqual(server.request("POST", f"/api/sandbox/{box}/archive")[0], 200)
+        deadline = time.monotonic() + 60
+        while (row := server.request("GET", f"/api/sandbox/{box}")[1])["state"] == "archiving" and time.monotonic() < deadline:
+            time.sleep(0.1)
+        self.assertEqual((row["state"], row["backupState"]), ("stopped", "Error"), row)
+        self.assertIn("no room is left for the archive", server.log())
+        self.assertEqual(list((data / "objects").iterdir()), [])
+        # The database next to it has kept its room.
+        self.assertEqual(server.request("POST", f"/api/sandbox/{box}/start")[0], 200)
+        self.assertEqual(server.execute(box, "sha256sum -c --quiet /home/daytona/sum && echo whole")["result"], "whole\n")
+        assert_nothing_left(server)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
