@@ -24,6 +24,7 @@ class FakeRunner final : public RunnerClient {
   std::set<std::string> snapshots;
   std::set<std::string> archives;
   std::map<std::string, std::int64_t> cpu_nanoseconds;
+  std::optional<Error> fail_restore;   // of every restore
   std::optional<Error> next_error;     // of the next call that changes something
   bool reachable = true;               // else every call is Errc::unavailable
   std::chrono::milliseconds delay{0};  // of every call that changes something
@@ -127,6 +128,7 @@ class FakeRunner final : public RunnerClient {
     co_await sleep(archive_delay);
     SB_CO_CHECK(co_await begin());
     if (held.contains(id)) co_return held[id];
+    if (fail_restore) co_return fail(*fail_restore);
     ++restored;
     co_return put(id, RunnerState::stopped);
   }

@@ -138,7 +138,7 @@ class HangTest(unittest.TestCase):
         """One of the two processes of an archive (or of a restore) stands still: the job ends, and is done when tried again."""
         server = self.with_server()
         box = server.create(snapshot="daytona-small")["id"]
-        server.execute(box, "echo kept > /home/daytona/file; head -c 64M /dev/urandom > /home/daytona/large; sync")
+        server.execute(box, "echo kept > /home/daytona/file; head -c 200M /dev/urandom > /home/daytona/large; sync")
         self.assertEqual(self.call(server, "POST", f"/api/sandbox/{box}/stop")[0], 200)
 
         def state():
@@ -146,7 +146,7 @@ class HangTest(unittest.TestCase):
         if verb == "start":
             self.call(server, "POST", f"/api/sandbox/{box}/archive")
             self.until("archived", lambda: state() == "archived")
-        stopper = ImporterKiller(server.role_pid("runner"), 1, 0.01, signal.SIGSTOP)
+        stopper = ImporterKiller(server.role_pid("runner"), 1, 0, signal.SIGSTOP)
         asked = threading.Thread(target=self.call, args=(server, "POST", f"/api/sandbox/{box}/{verb}"))
         asked.start()
         self.assertTrue(stopper.finish(), "no importer was seen")

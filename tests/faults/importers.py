@@ -36,7 +36,7 @@ class ImporterKiller:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pids[which], number)
                     self.killed = pids[which]
-                return
+                    return
             time.sleep(0.0005)
 
     def finish(self):

@@ -6,7 +6,7 @@ import http.client
 import json
 import os
 import pathlib
-import resource
+import re
 import subprocess
 import sys
 import tempfile
@@ -93,12 +93,19 @@ class StarveTest(unittest.TestCase):
     def without_descriptors(self, role):
         """No number of a descriptor is free any more: what has one keeps it."""
         pid = self.server.role_pid(role)
-        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+        soft = re.search(r"^Max open files +(\d+)", limits, re.M).group(1)
+        self.set_descriptors(pid, 3)
         try:
             yield
         finally:
-            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+            self.set_descriptors(pid, soft)
+
+    def set_descriptors(self, pid, soft):
+        owner = pathlib.Path(f"/proc/{pid}/status").read_text()
+        user = int(re.search(r"^Uid:\s+(\d+)", owner, re.M).group(1))
+        group = int(re.search(r"^Gid:\s+(\d+)", owner, re.M).group(1))
+        subprocess.run(["prlimit", "--pid", str(pid), f"--nofile={soft}:"], check=True, user=user, group=group, extra_groups=[])
 
     @contextlib.contextmanager
     def without_processes(self, role):
@@ -114,7 +121,8 @@ class StarveTest(unittest.TestCase):
             (group / "pids.max").write_text("1")
             yield
         finally:
-            (root / home.lstrip("/") / "cgroup.procs").write_text(str(pid))
+            with contextlib.suppress(ProcessLookupError):
+                (root / home.lstrip("/") / "cgroup.procs").write_text(str(pid))
             self.until("the group is empty", lambda: not (group / "cgroup.procs").read_text())
             group.rmdir()
 
