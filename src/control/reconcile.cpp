@@ -197,7 +197,8 @@ asio::awaitable<Result<bool>> Reconciler::repair_once(std::string id) {
   Held& held = *found;
   control_.live.put(held.sandbox);
   if (held.sandbox.state == SandboxState::destroyed) co_return true;
-  if (auto repaired = co_await repair(control_, held); repaired) {
+  auto repaired = co_await repair(control_, held);
+  if (repaired) {
     co_return !model::is_transitional(held.sandbox.visible());
   }
   const SandboxState state = held.sandbox.visible();
@@ -205,7 +206,8 @@ asio::awaitable<Result<bool>> Reconciler::repair_once(std::string id) {
   const bool late = limit > 0 && control_.service.now() - held.sandbox.since > limit;
   if (!late || !model::is_transitional(state)) co_return false;
   const auto desired = held.sandbox.desired;
-  set_error(control_, held.sandbox, "Timed out while " + std::string(model::to_text(state)), true);
+  set_error(control_, held.sandbox,
+            "Timed out while " + std::string(model::to_text(state)) + ": " + repaired.error().message(), true);
   SB_CO_CHECK(co_await save(control_, held.sandbox, state, desired));
   co_return true;
 }

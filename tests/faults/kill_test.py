@@ -23,7 +23,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 from harness import Leftovers, Server  # noqa: E402
 from importers import ImporterKiller  # noqa: E402
-from traces import ask_runner, assert_nothing_left  # noqa: E402
+from traces import ask_runner, assert_nothing_left, left_behind, pool_of  # noqa: E402
 
 # What leaves a trace: files, mounts, cgroups, namespaces, links, processes, messages to others.
 CALLS = ("openat,mkdirat,mkdir,unlinkat,unlink,rename,renameat,renameat2,write,pwrite64,fsync,fdatasync,ioctl,mount,umount2,"
@@ -265,6 +265,20 @@ class KillTest(unittest.TestCase):
     def run(self, result=None):
         with Leftovers():
             super().run(result)
+
+    def test_what_is_left_is_seen(self):
+        """The look at the disk itself: it finds nothing on a good server, and each kind of thing that nobody owns."""
+        rig = Rig(self)
+        box = rig.server.create(snapshot="daytona-small")["id"]
+        rig.good("POST", f"/api/sandbox/{box}/snapshot", {"name": "kept"})
+        assert_nothing_left(rig.server)
+        pool = pool_of(rig.server)
+        for kind, stray in (("disks", pool / "sb/0/u-0123456789abcdef"), ("snapshots", pool / "snap/archive-u-0123-4567"),
+                            ("archives", rig.server.data / "objects/archive-of-nobody.tar.zst")):
+            stray.mkdir()
+            self.assertIn(kind, left_behind(rig.server))
+            stray.rmdir()
+        assert_nothing_left(rig.server)
 
     def at_each_step(self, role):
         rig, hit = Rig(self), 0

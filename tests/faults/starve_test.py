@@ -2,20 +2,24 @@
 are clear, and everything works again as soon as there is room, without a restart."""
 
 import contextlib
+import hashlib
 import http.client
+import io
 import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from harness import Leftovers, Server  # noqa: E402
-from traces import ask_runner, assert_nothing_left  # noqa: E402
+from harness import Leftovers, Server, snapshot_directory  # noqa: E402
+from traces import assert_nothing_left, pool_of  # noqa: E402
 
 
 class StarveTest(unittest.TestCase):
@@ -25,7 +29,8 @@ class StarveTest(unittest.TestCase):
 
     def setUp(self):
         # What is refused under pressure must not be what waits ready.
-        self.server = Server({"slots": 1}).start()
+        # One more sandbox fits into the quota: what a refused create had taken of it must be given back.
+        self.server = Server({"slots": 1, "cpus-total-max": 4}).start()
         self.addCleanup(self.server.__exit__, None, None, None)
         self.boxes = [self.server.create(snapshot="daytona-small")["id"] for _ in range(3)]
         for box in self.boxes:
@@ -63,12 +68,6 @@ class StarveTest(unittest.TestCase):
                 return status, answer
             self.assertEqual(self.ask("DELETE", f"/api/sandbox/{answer['id']}")[0], 200)
         self.fail("creates are not refused")
-
-    def used(self):
-        """What the organization's quota counts as used."""
-        status, answer = self.ask("GET", "/api/sandbox?limit=200")
-        self.assertEqual(status, 200)
-        return len(answer["items"])
 
     def check_starved(self, words):
         status, answer = self.refused()
@@ -187,6 +186,79 @@ class RoomTest(unittest.TestCase):
         self.assertEqual(server.request("POST", f"/api/sandbox/{box}/start")[0], 200)
         self.assertEqual(server.execute(box, "sha256sum -c --quiet /home/daytona/sum && echo whole")["result"], "whole\n")
         assert_nothing_left(server)
+
+
+class OwnPoolTest(unittest.TestCase):
+    """A server with a pool of its own and a tiny image, of which a test may take things away."""
+
+    def run(self, result=None):
+        with Leftovers():
+            super().run(result)
+
+    def setUp(self):
+        self.images = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory(prefix="sebring-test-")))
+        for path in snapshot_directory("tiny").iterdir():
+            shutil.copy(path, self.images)
+        self.server = Server({"slots": 1, "pool-size-gib": 2}, pool=None, images=self.images)
+        self.addCleanup(self.server.__exit__, None, None, None)
+        self.server.start()
+
+    def runner(self, method, path, body=None):
+        answer = subprocess.run(["curl", "-s", "--max-time", "60", "-X", method, "--unix-socket", str(self.server.run_dir() / "runner.sock"),
+                                 "-d", json.dumps(body or {}), f"http://runner{path}"], capture_output=True, text=True, check=True)
+        return json.loads(answer.stdout)
+
+    def layers(self):
+        return {path.name for path in (pool_of(self.server) / "../../layers").iterdir()}
+
+    def test_an_import_that_does_not_fit(self):
+        before = self.layers()
+        tar = self.images / "large.tar"
+        with tarfile.open(tar, "w") as layer:  # 48 MiB that do not compress
+            member = tarfile.TarInfo("noise")
+            member.size = 48 << 20
+            layer.addfile(member, io.BytesIO(os.urandom(member.size)))
+        digest = "sha256:" + hashlib.sha256(tar.read_bytes()).hexdigest()
+        filler = pool_of(self.server) / "filler"
+        free = self.runner("GET", "/v1/info")["pool"]["freeBytes"]
+        reserve = self.runner("GET", "/v1/info")["pool"]["totalBytes"] // 20
+        filler.touch()
+        os.truncate(filler, 0)
+        with open(filler, "wb") as file:
+            os.posix_fallocate(file.fileno(), 0, free - reserve - (24 << 20))
+        refused = self.runner("PUT", f"/v1/images/{digest}", {"file": "large.tar"})
+        self.assertEqual(refused["code"], "exhausted", refused)
+        self.assertIn("the pool has no room for it", refused["message"])
+        self.assertEqual(self.layers(), before)
+        filler.unlink()
+        # What the file must hold is looked at too.
+        for what, wrong in (("digest", {"blobDigest": "sha256:" + "0" * 64}), ("bytes", {"blobBytes": 4711})):
+            refused = self.runner("PUT", f"/v1/images/{digest}", {"file": "large.tar", **wrong})
+            self.assertEqual(refused["code"], "invalid_argument", (what, refused))
+            self.assertEqual(self.layers(), before)
+        deadline = time.monotonic() + 60
+        while "digest" not in self.runner("PUT", f"/v1/images/{digest}", {"file": "large.tar"}):
+            self.assertLess(time.monotonic(), deadline, "no room in spite of the filler's end")
+            time.sleep(0.5)
+        self.assertEqual(self.layers(), before | {digest[7:]})
+
+    def test_an_image_that_is_gone(self):
+        box = self.server.create()["id"]
+        self.server.execute(box, "echo kept > /kept; sync")
+        self.assertEqual(self.server.request("POST", f"/api/sandbox/{box}/stop")[0], 200)
+        digest = json.loads((self.images / "config.json").read_text())["layer"]["digest"][7:]
+        layer = pool_of(self.server) / "../../layers" / digest
+        layer.rename(layer.with_name("aside"))
+        status, refused, _ = self.server.request("POST", f"/api/sandbox/{box}/start")
+        self.assertEqual(status, 400, refused)
+        row = self.server.request("GET", f"/api/sandbox/{box}")[1]
+        self.assertEqual((row["state"], row["recoverable"]), ("error", True), row)
+        self.assertIn("its image is not on this machine any more", row["errorReason"])
+        self.assertIn(digest, row["errorReason"])
+        layer.with_name("aside").rename(layer)
+        status, row, _ = self.server.request("POST", f"/api/sandbox/{box}/recover")
+        self.assertEqual((status, row["state"]), (200, "started"), row)
+        self.assertEqual(self.server.execute(box, "cat /kept")["result"], "kept\n")
 
 
 if __name__ == "__main__":
