@@ -16,19 +16,15 @@ import uuid
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 from harness import Leftovers, Server  # noqa: E402
 from traces import assert_nothing_left  # noqa: E402
+from transitions import CONVERGE_SECONDS, RESTS, Transitions  # noqa: E402
 
 MANY = int(os.environ.get("SEBRING_FAULT_MANY", "60"))
 
 
-class RestartTest(unittest.TestCase):
+class RestartTest(Transitions, unittest.TestCase):
     def run(self, result=None):
         with Leftovers():
             super().run(result)
-
-    def with_server(self, **settings):
-        server = Server({"slots": 2, **settings}).start()
-        self.addCleanup(server.__exit__, None, None, None)
-        return server
 
     def wait_for(self, what, condition, seconds=20):
         deadline = time.monotonic() + seconds
@@ -91,12 +87,6 @@ class RestartTest(unittest.TestCase):
         self.assertTrue(sandbox["errorReason"], sandbox)
         self.assertEqual(server.request("DELETE", f"/api/sandbox/{box['id']}")[0], 200)
 
-    def toolbox_pid(self, server, sandbox_id):
-        answer = subprocess.run(["curl", "-s", "--unix-socket", str(server.run_dir() / "runner.sock"),
-                                 f"http://runner/v1/sandboxes/{sandbox_id}"], capture_output=True, text=True, check=True)
-        import json
-        return json.loads(answer.stdout)["pid"]
-
     def test_out_of_memory_inside(self):
         server = self.with_server()
         box = server.create()
@@ -116,6 +106,42 @@ class RestartTest(unittest.TestCase):
         answer = server.request("POST", f"/api/sandbox/{box['id']}/start")[:2]
         self.assertEqual(answer[0], 200, f"{answer}\n{server.log()[-3000:]}")
         self.assertEqual(server.execute(box["id"], "cat /home/daytona/kept")["result"], "kept\n")
+
+    def fault_during_everything(self, pause, rebooted):
+        """Everything dies at once while sandboxes are on their way; after the next start all come to rest, nothing is lost."""
+        server = self.with_server()
+        boxes = self.make_ready(server)
+        bystander = self.toolbox_pid(server, boxes["bystander"])
+        calls = self.transitions(boxes)
+        with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+            pending = {what: pool.submit(self.call, server, *call) for what, call in calls.items()}
+            time.sleep(pause)
+            if rebooted:
+                self.kill_everything(server)
+            else:
+                self.kill_roles(server)
+            answers = {what: asked.result() for what, asked in pending.items()}
+        server.start()
+        self.until("all at rest", lambda: self.states(server) is not None and set(self.states(server).values()) <= set(RESTS), CONVERGE_SECONDS)
+        self.check(server, f"everything after {pause}", boxes, answers, bystander, rebooted)
+        for snapshot in server.request("GET", "/api/snapshots?limit=100")[1]["items"]:
+            if snapshot["name"] == "made-meanwhile":
+                self.assertEqual(server.request("DELETE", f"/api/snapshots/{snapshot['id']}")[0], 200)
+        assert_nothing_left(server)
+
+    def kill_roles(self, server):
+        for pid in (server.process.pid, server.role_pid("control"), server.role_pid("runner")):
+            if pid:
+                os.kill(pid, signal.SIGKILL)
+        server.process.wait()
+        server.process.stdout.close()
+        server.process = None
+
+    def test_everything_dies_during_everything(self):
+        # Side by side: a restart early and late in the transitions, and a reboot.
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            for done in [pool.submit(self.fault_during_everything, *how) for how in ((0.02, False), (0.3, False), (0.1, True))]:
+                done.result()
 
     def kill_everything(self, server):
         """As a power cut: every process of this server and its sandboxes at once, nobody cleans up."""
