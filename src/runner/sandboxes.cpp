@@ -154,6 +154,8 @@ Cause Sandboxes::cause_of(const Sandbox& sandbox) const {
     if (status && status->signal) cause.message += " by signal " + std::to_string(status->signal);
     if (status && !status->signal) cause.message += " with exit code " + std::to_string(status->code);
   }
+  const auto words = sandbox.container ? runtime::last_words(sandbox.container->words.get()) : std::string();
+  if (!words.empty()) cause.message += "; its daemon's last words: " + words;
   if (usage && usage->oom_kills > 0) {
     cause.message += "; before, its memory limit was reached " + std::to_string(usage->oom_kills) + " times";
     cause.limit_bytes = usage->memory_limit_bytes;

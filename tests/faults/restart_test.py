@@ -87,6 +87,23 @@ class RestartTest(Transitions, unittest.TestCase):
         self.assertTrue(sandbox["errorReason"], sandbox)
         self.assertEqual(server.request("DELETE", f"/api/sandbox/{box['id']}")[0], 200)
 
+    def test_a_dead_daemon_leaves_its_last_words(self):
+        server = self.with_server()
+        for words, wanted in ((b"", "killed from outside"), (b"serve.cpp:12: assertion failed:\n\x1b[1m x > 0\xff\n", "from outside; its daemon's last words: serve.cpp:12: assertion failed:  [1m x > 0\ufffd"),
+                              (b"early\n" + b"x" * 100_000, "'s last words: " + "x" * 500)):
+            box = server.create(snapshot="daytona-small")
+            pid = self.toolbox_pid(server, box["id"])
+            said = os.open(f"/proc/{pid}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
+            with contextlib.suppress(BlockingIOError):
+                while words:
+                    words = words[os.write(said, words):]
+            os.close(said)
+            os.kill(pid, signal.SIGKILL)  # any other signal is lost on the first process of a namespace
+            self.wait_for("the death is reported", lambda: server.request("GET", f"/api/sandbox/{box['id']}")[1]["state"] == "error", 10)
+            sandbox = server.request("GET", f"/api/sandbox/{box['id']}")[1]
+            self.assertTrue(sandbox["errorReason"].endswith(wanted), sandbox["errorReason"])
+            self.assertTrue(sandbox["recoverable"])
+
     def test_out_of_memory_inside(self):
         server = self.with_server()
         box = server.create()
