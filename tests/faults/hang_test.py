@@ -89,7 +89,7 @@ class HangTest(Transitions, unittest.TestCase):
 
     def test_a_hung_toolbox(self):
         server = self.with_server()
-        boxes = {what: server.create(snapshot="daytona-small")["id"] for what in ("stop", "delete", "pause", "fork")}
+        boxes = {what: server.create(snapshot="daytona-small")["id"] for what in ("stop", "delete", "pause", "fork", "copy")}
         for box in boxes.values():
             server.execute(box, "echo kept > /home/daytona/file; sync /home/daytona/file")
             os.kill(self.toolbox_pid(server, box), signal.SIGSTOP)
@@ -102,7 +102,12 @@ class HangTest(Transitions, unittest.TestCase):
         status, child = self.call(server, "POST", f"/api/sandbox/{boxes['fork']}/fork", {})
         self.assertEqual(status, 200, child)
         self.assertEqual(server.execute(child["id"], "cat /home/daytona/file")["result"], "kept\n")
-        for box in [child["id"], *boxes.values()]:
+        for verb, body in (("snapshot", {"name": "of-a-hung-one"}), ("resize", {"cpu": 2}), ("backup", None)):
+            self.assertIn(self.call(server, "POST", f"/api/sandbox/{boxes['copy']}/{verb}", body)[0], (200, 201), verb)
+        self.until("it is backed up", lambda: self.call(server, "GET", f"/api/sandbox/{boxes['copy']}")[1]["backupState"] == "Completed")
+        made = server.create(snapshot="of-a-hung-one")["id"]
+        self.assertEqual(server.execute(made, "cat /home/daytona/file")["result"], "kept\n")
+        for box in [child["id"], made, *boxes.values()]:
             self.assertEqual(self.call(server, "DELETE", f"/api/sandbox/{box}")[0], 200)
         self.assertLess(time.monotonic() - begun, CONVERGE_SECONDS)
 

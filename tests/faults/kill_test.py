@@ -75,7 +75,11 @@ class Killer:
         killed = self.strace.poll() is not None or not os.path.exists(f"/proc/{self.pid}")
         if self.strace.poll() is None:
             self.strace.terminate()
-        self.strace.wait()
+        try:
+            self.strace.wait(5)
+        except subprocess.TimeoutExpired:  # it waits for a thread that waits for a vfork child, which it holds itself
+            self.strace.kill()
+            self.strace.wait()
         return killed
 
 
