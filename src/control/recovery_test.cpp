@@ -185,6 +185,19 @@ TEST_CASE("a sandbox that dies says why and can be recovered") {
   CHECK_FALSE(bench.row(made.id).error_reason);
 }
 
+TEST_CASE("a resize that nobody answered is taken back where it may have been done") {
+  TestBench bench;
+  const auto made = bench.create();
+  bench.runner.next_error = Error(Errc::unavailable, "The runner does not answer");
+  auto resized = bench.run(resize_sandbox(bench.control(), bench.organization, made.id, {.cpu = 2}));
+  REQUIRE_FALSE(resized);
+  CHECK(resized.error().code() == Errc::unavailable);
+  REQUIRE(bench.until([&] { return bench.state(made.id) == SandboxState::started; }));
+  CHECK(bench.row(made.id).resources.cpu == 1);
+  CHECK(bench.runner.limits[made.id].cpus == 1);
+  CHECK(bench.control().live.used(bench.organization).cpu == 1);
+}
+
 TEST_CASE("reasons name what a person can act on") {
   struct Row {
     RunnerCause cause;
