@@ -61,7 +61,14 @@ Reconciler::Reconciler(Control& control) : control_(control) {
 
 asio::awaitable<Result<void>> Reconciler::load() {
   SB_CO_TRY(auto rows, co_await control_.store.sandboxes.all_living());
-  for (const Sandbox& row : rows) control_.live.put(row);
+  for (Sandbox& row : rows) {
+    control_.live.put(row);
+    if (row.backup_state != model::BackupState::in_progress) continue;
+    // Nobody works on it any more; what had been written of it is removed as nobody's.
+    row.backup_state = model::BackupState::error;
+    auto written = co_await control_.store.sandboxes.update_later(row, db::Urgency::now).wait();
+    if (!written) log_warning("backup of sandbox " + row.id + ": " + written.error().message());
+  }
   log_info(std::to_string(rows.size()) + " sandboxes in the database");
   co_return Result<void>{};
 }

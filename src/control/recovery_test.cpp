@@ -198,6 +198,18 @@ TEST_CASE("a resize that nobody answered is taken back where it may have been do
   CHECK(bench.control().live.used(bench.organization).cpu == 1);
 }
 
+TEST_CASE("a backup that a crash cut is not in progress for ever") {
+  TestBench bench;
+  const auto made = bench.create();
+  auto row = bench.row(made.id);
+  row.backup_state = model::BackupState::in_progress;
+  bench.run(bench.control().store.sandboxes.update_later(row, db::Urgency::now).wait()).value();
+  bench.restart();
+  CHECK(bench.row(made.id).backup_state == model::BackupState::error);
+  bench.run(backup_sandbox(bench.control(), bench.organization, made.id)).value();
+  CHECK(bench.until([&] { return bench.row(made.id).backup_state == model::BackupState::completed; }));
+}
+
 TEST_CASE("reasons name what a person can act on") {
   struct Row {
     RunnerCause cause;
