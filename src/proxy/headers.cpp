@@ -85,7 +85,7 @@ std::optional<std::string> find_cookie(const net::Headers& headers, std::string_
 bool is_our_cookie(std::string_view name) {
   return starts_with_ignore_case(name, "daytona-sandbox-auth-") ||
          equals_ignore_case(name, "daytona-preview-page-accepted") || starts_with_ignore_case(name, "sebring-") ||
-         starts_with_ignore_case(name, "sebring_");
+         starts_with_ignore_case(name, "sebring_") || starts_with_ignore_case(name, "__host-sebring-");
 }
 
 void remove_our_cookies(net::Headers& headers) {
