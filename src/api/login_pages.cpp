@@ -50,7 +50,7 @@ std::optional<std::string> login_hash_of(const net::RequestHead& request, bool s
 
 LoginPages::LoginPages(control::Control& control, control::Authenticator& authenticator, std::string public_url,
                        std::string preview_domain)
-    : control_(control), authenticator_(authenticator), origin_(origin_of(public_url)) {
+    : control_(control), authenticator_(authenticator), origin_(origin_of(public_url)), url_(std::move(public_url)) {
   preview_source_ =
       (is_secure() ? "https://*." : "http://*.") + preview_domain.substr(0, preview_domain.find(':')) + ":*";
 }
@@ -61,7 +61,7 @@ net::Response LoginPages::page(int status, std::string_view content) const {
   response.headers.set("Content-Security-Policy",
                        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'; "
                        "form-action 'self' " +
-                           preview_source_);
+                           origin_ + " " + preview_source_);
   response.headers.set("X-Frame-Options", "DENY");
   return response;
 }
@@ -71,8 +71,11 @@ net::Response LoginPages::form(int status, std::string_view problem, std::string
   if (!problem.empty()) content += "<p role=\"alert\"><strong>" + proxy::escape_html(problem) + "</strong></p>";
   content +=
       "<p>Enter an API key of this server. Your browser gets a session that ends when you log out, when the key is "
-      "deleted, or after twelve hours.</p><form method=\"post\" action=\"/login\"><p><label>API key <input "
-      "type=\"password\" name=\"key\" autocomplete=\"current-password\" autofocus required maxlength=\"200\" "
+      "deleted, or after twelve hours.</p><form method=\"post\" action=\"";
+  content += proxy::escape_html(url_);
+  content +=
+      "/login\"><p><label>API key <input type=\"password\" name=\"key\" autocomplete=\"current-password\" autofocus "
+      "required maxlength=\"200\" "
       "size=\"40\"></label></p><input type=\"hidden\" name=\"redirect\" value=\"";
   content += proxy::escape_html(redirect);
   content += "\"><button type=\"submit\">Log in</button></form>";
@@ -86,10 +89,10 @@ asio::awaitable<net::Response> LoginPages::show(const net::RequestHead& request)
   if (!hash) co_return form(200, "", redirect);
   auto caller = co_await control::find_login(control_, authenticator_, *hash);
   if (!caller) co_return form(200, "", redirect);
-  if (!redirect.empty()) co_return go_to(303, redirect);
+  if (!redirect.empty()) co_return go_to(303, url_ + redirect);
   co_return page(200, "<p>You are logged in with the key <code>" + proxy::escape_html(caller->key_name) +
-                          "</code>.</p><form method=\"post\" action=\"/logout\"><button type=\"submit\">Log "
-                          "out</button></form>");
+                          "</code>.</p><form method=\"post\" action=\"" + proxy::escape_html(url_) +
+                          "/logout\"><button type=\"submit\">Log out</button></form>");
 }
 
 asio::awaitable<net::Response> LoginPages::log_in(net::Exchange& exchange) {
@@ -103,7 +106,7 @@ asio::awaitable<net::Response> LoginPages::log_in(net::Exchange& exchange) {
     const bool wrong = made.error().code() == Errc::unauthorized;
     co_return form(wrong ? 401 : 503, wrong ? "That is no valid API key." : "The login failed. Try again.", redirect);
   }
-  net::Response response = go_to(303, redirect.empty() ? "/login" : redirect);
+  net::Response response = go_to(303, url_ + (redirect.empty() ? "/login" : redirect));
   response.headers.set("Set-Cookie", proxy::set_cookie(login_cookie_name(is_secure()), made->text,
                                                        std::chrono::seconds(control::kLoginSeconds), "/", is_secure()));
   co_return response;
@@ -115,7 +118,7 @@ asio::awaitable<net::Response> LoginPages::log_out(const net::RequestHead& reque
       co_return page(503, "<p>You are still logged in: the session could not be ended. Try again.</p>");
     }
   }
-  net::Response response = go_to(303, "/login");
+  net::Response response = go_to(303, url_ + "/login");
   response.headers.set(
       "Set-Cookie", proxy::set_cookie(login_cookie_name(is_secure()), "", std::chrono::seconds(0), "/", is_secure()));
   co_return response;
@@ -128,8 +131,7 @@ asio::awaitable<net::Response> LoginPages::answer(net::Exchange& exchange) {
     // log them out, and previews are no exception: their hosts are other origins, by path they have an opaque one.
     if (request.headers.count("Origin") != 1 || *request.headers.find("Origin") != origin_) {
       co_return page(403, "<p>This form was not sent from this server's own page. Log in at <a href=\"" +
-                              proxy::escape_html(origin_) + "/login\">" + proxy::escape_html(origin_) +
-                              "/login</a>.</p>");
+                              proxy::escape_html(url_) + "/login\">" + proxy::escape_html(url_) + "/login</a>.</p>");
     }
     if (request.path == "/logout") co_return co_await log_out(request);
     co_return co_await log_in(exchange);

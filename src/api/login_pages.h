@@ -35,6 +35,7 @@ class LoginPages {
   control::Control& control_;
   control::Authenticator& authenticator_;
   std::string origin_;  // as browsers write it in Origin
+  std::string url_;
   std::string preview_source_;
 };
 

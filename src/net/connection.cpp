@@ -1,5 +1,7 @@
 #include "net/connection.h"
 
+#include <poll.h>
+
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 
@@ -51,8 +53,13 @@ void Connection::close() {
   if (stream_) stream_->close();
 }
 
-void Connection::check_deadline(Steady::time_point now) {
-  if (deadline_ && now > *deadline_ && stream_) stream_->close();
+void Connection::check(Steady::time_point now) {
+  if (!stream_) return;
+  if (deadline_ && now > *deadline_) stream_->close();
+  if (!client_gone_) return;
+  pollfd client{.fd = stream_->native_handle(), .events = POLLRDHUP, .revents = 0};
+  if (::poll(&client, 1, 0) <= 0) return;
+  if (auto gone = std::exchange(client_gone_, nullptr)) gone();
 }
 
 asio::awaitable<void> Connection::run() {

@@ -107,7 +107,7 @@ struct State : std::enable_shared_from_this<State> {
       auto [code] = co_await sweep.async_wait(kToken);
       if (code && stopping) break;
       const auto now = Steady::now();
-      for (Connection* connection : connections) connection->check_deadline(now);
+      for (Connection* connection : connections) connection->check(now);
     }
     sweeping = false;
   }

@@ -1,5 +1,6 @@
 """The web terminal and previews in real Chromium; skipped where there is none (`scripts/install-packages.sh browser`)."""
 
+import contextlib
 import io
 import os
 import pathlib
@@ -10,7 +11,7 @@ import tarfile
 import tempfile
 import unittest
 
-from harness import Leftovers, Server
+from harness import Leftovers, Server, free_port
 from reach_rig import HERE, Reach, eventually
 
 VITE_FILES = {
@@ -30,6 +31,19 @@ def chromium():
     return next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
 
 
+def certificate(directory):
+    """Files of TLS, which the server's user may read."""
+    directory.chmod(0o755)
+    files = {end: directory / f"tls.{end}" for end in ("crt", "key")}
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=test", "-addext", "subjectAltName=DNS:*.preview.localhost", "-keyout", files["key"],
+                    "-out", files["crt"]], check=True, capture_output=True)
+    for path in files.values():
+        with contextlib.suppress(LookupError):
+            shutil.chown(path, "sebring")
+    return {"tls-certificate": files["crt"], "tls-key": files["key"]}
+
+
 def vite_archive(folder):
     """Vite, what it needs, and a page that it serves."""
     packed = io.BytesIO()
@@ -46,7 +60,13 @@ def vite_archive(folder):
 class Browser(unittest.TestCase):
     @unittest.skipUnless(chromium(), "there is no chromium")
     def test_everything(self):
-        with Leftovers(), Server({"slots": 4}) as server, tempfile.TemporaryDirectory() as directory:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(Leftovers())
+            directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            tls_port = free_port()
+            server = Server({"slots": 4, "tls-listen": f"127.0.0.1:{tls_port}", **certificate(directory)})
+            server.settings["public-url"] = public_url = f"http://localhost:{server.port}"
+            stack.enter_context(server)
             reach = Reach(server, directory)
             private, public = server.create()["id"], server.create(public=True)["id"]
             reach.app(private)
@@ -60,6 +80,8 @@ class Browser(unittest.TestCase):
                 os.environ, MODULES=str(folder), CHROMIUM=chromium(), TERMINAL=link(22222), SIGNED=link(3000),
                 PUBLIC="http://" + reach.host(public), PRIVATE="http://" + reach.host(private), NOTHING="http://" + reach.host(public, 9),
                 TOKEN=server.request("GET", f"/api/sandbox/{private}/ports/3000/preview-url")[1]["token"],
+                LOGIN=public_url + "/login",
+                SECURE=f"https://3000-{public}.preview.localhost:{tls_port}",
                 VITE=vite, API=server.url, KEY=server.key, BOX=private, CONTROL_PID=str(server.role_pid("control")))
             # Vite runs in the public sandbox, terminals in the private one.
             environment["VITE_BOX"] = public
