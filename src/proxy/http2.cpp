@@ -76,6 +76,11 @@ class Session final : public Http2Host, public std::enable_shared_from_this<Sess
   static int on_begin_headers(nghttp2_session*, const Frame* frame, void* self);
   static int on_header(nghttp2_session*, const Frame* frame, const std::uint8_t* name, std::size_t name_length,
                        const std::uint8_t* value, std::size_t value_length, std::uint8_t, void* self);
+  // A field that can not be is left out by the library unless told otherwise, and the request with it is another one.
+  static int on_invalid_header(nghttp2_session*, const Frame*, const std::uint8_t*, std::size_t, const std::uint8_t*,
+                               std::size_t, std::uint8_t, void*) {
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  }
   static int on_frame(nghttp2_session*, const Frame* frame, void* self);
   static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data, std::size_t length,
                      void* self);
@@ -115,6 +120,7 @@ bool Session::start() {
   if (::nghttp2_session_callbacks_new(&callbacks) != 0 || ::nghttp2_option_new(&options) != 0) return false;
   ::nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
   ::nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+  ::nghttp2_session_callbacks_set_on_invalid_header_callback(callbacks, on_invalid_header);
   ::nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
   ::nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
   ::nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_sent);

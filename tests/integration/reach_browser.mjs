@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 
 const require = createRequire(process.env.MODULES + "/");
 const { chromium } = require("playwright-core");
-const { TERMINAL, PUBLIC, PRIVATE, SIGNED, NOTHING, VITE, API, KEY, BOX, VITE_BOX, LOGIN, SECURE } = process.env;
+const { TERMINAL, PUBLIC, PRIVATE, SIGNED, NOTHING, VITE, API, KEY, BOX, VITE_BOX, LOGIN, SECURE, JUPYTER } = process.env;
 
 let browser;
 before(async () => {
@@ -194,6 +194,21 @@ test("preview: a page of somebody else can not log a visitor in", async () => {
     }, { url: LOGIN, key: KEY })]);
   assert.equal(answer.status(), 403);
   assert.equal((await page.context().cookies(LOGIN)).some((cookie) => cookie.name.includes("session")), false);
+  await page.context().close();
+});
+
+test("notebook: JupyterLab in a private sandbox, its kernel over a WebSocket", async () => {
+  const page = await openPage(JUPYTER + "/lab/tree/a.ipynb");
+  await logIn(page, KEY);
+  await page.waitForURL(/\/lab\/tree\/a\.ipynb/);
+  const cell = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first();
+  await cell.click({ timeout: 120_000 });
+  await page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first().waitFor({ timeout: 120_000 });
+  await page.keyboard.press("Shift+Enter");
+  await page.locator(".jp-OutputArea-output").filter({ hasText: "six times 42" }).waitFor();
+  await page.keyboard.type("print('typed', 40 + 2)");
+  await page.keyboard.press("Shift+Enter");
+  await page.locator(".jp-OutputArea-output").filter({ hasText: "typed 42" }).waitFor();
   await page.context().close();
 });
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -44,6 +45,23 @@ def certificate(directory):
     return {"tls-certificate": files["crt"], "tls-key": files["key"]}
 
 
+NOTEBOOK = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": "import os; print('six times', 6 * 7)",
+                       "outputs": [], "execution_count": None}]}
+
+
+def jupyter_archive():
+    """What `pip install jupyterlab` made outside, for the same Python inside; without what a notebook never loads."""
+    made = subprocess.run([HERE / "env" / "create", "python-jupyter"], stdout=subprocess.PIPE, text=True, check=True)
+    folder = pathlib.Path(made.stdout.strip().splitlines()[-1])
+    unused = re.compile(r"/(__pycache__|tests?|debugpy|pip|setuptools)(/|$)|/babel/locale-data/(?!en|root)|\.map$|/galata/|/staging/")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for source, name in ((next(folder.glob("lib/python3*/site-packages")), "packages"), (folder / "share", "share")):
+            archive.add(source, name, filter=lambda entry: None if unused.search("/" + entry.name) else entry)
+    return packed.getvalue()
+
+
 def vite_archive(folder):
     """Vite, what it needs, and a page that it serves."""
     packed = io.BytesIO()
@@ -73,6 +91,7 @@ class Browser(unittest.TestCase):
             reach.app(public)
             folder = modules()
             vite = self.vite(server, reach, public, folder)
+            jupyter = self.jupyter(server, reach, private)
 
             def link(port):
                 return server.request("GET", f"/api/sandbox/{private}/ports/{port}/signed-preview-url?expiresInSeconds=3600")[1]["url"]
@@ -82,7 +101,7 @@ class Browser(unittest.TestCase):
                 TOKEN=server.request("GET", f"/api/sandbox/{private}/ports/3000/preview-url")[1]["token"],
                 LOGIN=public_url + "/login",
                 SECURE=f"https://3000-{public}.preview.localhost:{tls_port}",
-                VITE=vite, API=server.url, KEY=server.key, BOX=private, CONTROL_PID=str(server.role_pid("control")))
+                JUPYTER=jupyter, VITE=vite, API=server.url, KEY=server.key, BOX=private, CONTROL_PID=str(server.role_pid("control")))
             # Vite runs in the public sandbox, terminals in the private one.
             environment["VITE_BOX"] = public
             pattern = ["--test-name-pattern=" + os.environ["ONLY"]] if "ONLY" in os.environ else []
@@ -101,6 +120,22 @@ class Browser(unittest.TestCase):
         up = eventually(lambda: reach.ask(box, 5173)[0] == 200, 90)
         self.assertTrue(up, server.execute(box, "cat /tmp/vite.log")["result"])
         return "http://" + reach.host(box, 5173)
+
+    def jupyter(self, server, reach, box):
+        """JupyterLab of the packages' registry, in a private sandbox; behind a proxy it wants to be told who may ask."""
+        server.execute(box, "mkdir -p /home/daytona/jupyter/notebooks")
+        reach.put(box, "/home/daytona/jupyter.tar", jupyter_archive())
+        reach.put(box, "/home/daytona/jupyter/notebooks/a.ipynb", json.dumps(NOTEBOOK).encode())
+        done = server.execute(box, "cd /home/daytona/jupyter && tar xf ../jupyter.tar && rm ../jupyter.tar")
+        self.assertEqual(done["exitCode"], 0, done)
+        origin = "http://" + reach.host(box, 8888)
+        reach.run_in_background(box, "cd /home/daytona/jupyter/notebooks && export PYTHONPATH=/home/daytona/jupyter/packages "
+                                "JUPYTER_PATH=/home/daytona/jupyter/share/jupyter && exec python3 -m jupyterlab --no-browser --ip=127.0.0.1 "
+                                "--port=8888 --app-dir=/home/daytona/jupyter/share/jupyter/lab --IdentityProvider.token= "
+                                f"--ServerApp.allow_origin={origin} >/tmp/jupyter.log 2>&1")
+        up = eventually(lambda: reach.ask(box, 8888, "/api", key=server.key)[0] == 200, 120)
+        self.assertTrue(up, server.execute(box, "cat /tmp/jupyter.log")["result"])
+        return origin
 
 
 if __name__ == "__main__":
