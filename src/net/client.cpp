@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kHeadBytesMax = 64 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kHeadReadBytes = 16 * 1024;
+constexpr std::size_t kHeadReadBytes = 8 * 1024;
 
 class ClientConnectionImpl final : public ClientConnection {
  public:
