@@ -36,6 +36,8 @@ namespace {
 // What is in flight when we are told to stop may end; the supervisor kills after a second.
 constexpr std::chrono::milliseconds kStopGrace{600};
 constexpr std::size_t kSecretBytes = 32;
+// A client that gives up ends what it asked for in a sandbox that soon.
+constexpr std::chrono::milliseconds kLookEvery{200};
 
 Result<control::ControlConfig> control_config(const RoleInput& input) {
   const config::Config& from = input.config;
@@ -174,7 +176,7 @@ class ControlProcess {
 
   std::unique_ptr<net::Server> make_server(const char* scheme) {
     return net::make_server(
-        io_.get_executor(), {}, [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); },
+        io_.get_executor(), {.look_every = kLookEvery}, [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); },
         api::head_error_body);
   }
 

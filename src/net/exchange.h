@@ -57,8 +57,8 @@ class Exchange {
   // to its end. For use in: co_await (work() || exchange.client_gone()).
   virtual asio::awaitable<void> client_gone() = 0;
   // The same for work that is not worth a second coroutine, as most is over in a millisecond: `gone` is called once
-  // when the client has gone, within two seconds of that. Null: no more. Must be null again before what it refers to
-  // ends.
+  // when the client has gone, at the server's next look (ServerLimits::look_every). Null: no more. Must be null again
+  // before what it refers to ends.
   virtual void watch_client(std::function<void()> gone) = 0;
 
   // --- something else than HTTP from here on
