@@ -188,9 +188,17 @@ class Http2(unittest.TestCase):
             self.assertEqual(len(curl(path=path % size)[2]), size)
         self.assertEqual(curl(path="/source?bytes=0")[2], b"")
         self.assertEqual(curl("-N", path="/events")[2].count(b"data: "), 5)
-        # An answer before the end of the request ends both.
-        version, status, body = curl("--data-binary", "@-", path="/early", data=b"z" * size)
-        self.assertEqual((status, body), (413, b"no more"))
+        # An answer before the end of the request: first all of it, then that the rest is not wanted.
+        connection = self.connection()
+        stream = connection.open(h2.request(host(), "/early", "POST", [("content-length", "5000000")]), h2.END_HEADERS)
+        connection.send(*(h2.frame(h2.DATA, 0, stream, bytes(16_000)) for _ in range(4)))
+        self.assertEqual(connection.outcome(stream), ("head", 413))
+        kinds = []
+        while not kinds or kinds[-1][0] != h2.RST:
+            kind, flags, of, payload = connection.receive()
+            if of == stream and kind in (h2.DATA, h2.RST):
+                kinds.append((kind, payload))
+        self.assertEqual((b"".join(data for kind, data in kinds if kind == h2.DATA), kinds[-1]), (b"no more", (h2.RST, bytes(4))))
 
     def test_many_streams(self):
         done = subprocess.run(["h2load", "-n", "3000", "-c", "5", "-m", "50", "--connect-to=127.0.0.1:%d" % proxy.tls_port,
