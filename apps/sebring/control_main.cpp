@@ -84,6 +84,7 @@ Result<std::string> preview_secret(const std::string& directory) {
 proxy::PreviewOptions preview_options(const config::Config& config, std::string secret) {
   proxy::PreviewOptions out;
   out.domain = config.preview_domain.substr(0, config.preview_domain.find(':'));
+  out.port = config.preview_domain.substr(out.domain.size());
   out.secret = std::move(secret);
   out.platform_url = config.public_url;
   out.login_url = config.public_url + "/login";
@@ -176,8 +177,8 @@ class ControlProcess {
 
   std::unique_ptr<net::Server> make_server(const char* scheme) {
     return net::make_server(
-        io_.get_executor(), {.look_every = kLookEvery}, [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); },
-        api::head_error_body);
+        io_.get_executor(), {.look_every = kLookEvery},
+        [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); }, api::head_error_body);
   }
 
   asio::awaitable<void> handle(net::Exchange& exchange, const char* scheme) {

@@ -147,13 +147,15 @@ net::Response PreviewProxy::refuse_login(const net::RequestHead& request, Error 
 }
 
 asio::awaitable<net::Response> PreviewProxy::come_back(const net::RequestHead& request, const net::Query& query) {
-  const std::string host(query.find("host").value_or(""));
+  std::string host = to_lower(query.find("host").value_or(""));
   const std::string state(query.find("state").value_or(""));
   const HostMatch match = match_preview_host(host, options_.domain);
   // Only to a host that is exactly a preview: anything else would make this an open redirect with a ticket in it.
   if (match.kind != HostMatch::Kind::preview || match.name.is_token || !is_state(state)) {
     co_return error_page(Error(Errc::not_found, "No preview is named"));
   }
+  // Another port of this machine may be somebody else's server.
+  host = host.substr(0, host.find(':')) + options_.port;
   auto grant = co_await shared_.access.authorize_session(match.name.label, request);
   if (!grant) co_return refuse_login(request, std::move(grant.error()));
   const Pass pass{.sandbox_id = match.name.label,

@@ -13,6 +13,7 @@ namespace sebring::proxy {
 
 struct PreviewOptions {
   std::string domain = "preview.localhost";  // without port
+  std::string port;                          // ":3000" where visitors need one: a login leads back there only
   std::string secret;                        // 32 bytes or more that survive restarts; signs cookies
   // "http://localhost:3000": where a visitor's login is known. Empty: private previews answer 401 to browsers too.
   std::string platform_url;

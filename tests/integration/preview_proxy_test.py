@@ -259,6 +259,13 @@ class Login(unittest.TestCase):
         self.assertEqual(get(parts.path + "?" + parts.query, headers={**BROWSER, "Cookie": kept})[0], 403)
         self.assertEqual(self.redeem(back, kept, 8080)[0], 302)
 
+    def test_back_to_our_own_port_only(self):
+        proxy.order(what="session", session="fred", id=box)
+        location, _ = self.begin()
+        for port in (":8081", ":80", ":65535"):
+            _, back, _ = self.login(location.replace(host_of(box), host_of(box) + port), "fred")
+            self.assertEqual(urllib.parse.urlsplit(back).netloc, host_of(box))
+
     def test_by_path(self):
         proxy.order(what="session", session="emil", id=box)
         path = "/preview/%s/3000/deep?x=1" % box

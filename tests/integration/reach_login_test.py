@@ -217,6 +217,13 @@ class Previews(unittest.TestCase):
             status, headers, _ = ask("/preview-login?" + query, headers=session)
             self.assertEqual((status, headers["Location"]), (404, None), host)
 
+    def test_back_to_our_own_port_only(self):
+        session = log_in()
+        own = Visitor(session)
+        query = own.login.partition("?")[2].replace(urllib.parse.quote(f":{server.port}", safe=""), "%3A9")
+        status, headers, _ = ask("/preview-login?" + query, headers=session)
+        self.assertEqual((status, urllib.parse.urlsplit(headers["Location"]).netloc), (302, own.host))
+
     def test_by_path(self):
         path = f"/preview/{private}/3000/deep"
         status, headers, _ = ask(path)
