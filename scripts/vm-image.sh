@@ -7,7 +7,7 @@ export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 umask 022
 suite=bookworm
 # What a machine for sebring has, and nothing that builds or tests it.
-packages=btrfs-progs,nftables,iproute2,kmod,procps,util-linux,mount,passwd,ca-certificates,libseccomp2,libsqlite3-0,libssl3,libssh-4,libstdc++6,libzstd1
+packages=btrfs-progs,nftables,iproute2,kmod,procps,util-linux,mount,passwd,ca-certificates,libseccomp2,libsqlite3-0,libssl3,libssh-4,libnghttp2-14,libstdc++6,libzstd1
 # What the initramfs loads before there is a root to load more from.
 early_modules=(virtio_pci virtio_blk crc32c_generic ext4)
 cache=${SEBRING_CACHE:-/var/cache/sebring}/vm
