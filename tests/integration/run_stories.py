@@ -26,7 +26,7 @@ def environment(name):
 
 def go_story(env, directory):
     """The program, built with the environment's vendored clients."""
-    subprocess.run(["bin/go", "build", "-o", f"{directory}/story", str(STORIES / "go" / "main.go")], cwd=env, check=True,
+    subprocess.run(["bin/go", "build", "-o", f"{directory}/story", *sorted(map(str, (STORIES / "go").glob("*.go")))], cwd=env, check=True,
                    env=dict(os.environ, GOFLAGS="-mod=vendor", GOTOOLCHAIN="local"))
     return f"{directory}/story"
 

@@ -73,7 +73,7 @@ class Sessions(Case):
 
     def test_a_daemon_survives(self):
         self.process.create_session("daemons")
-        self.process.execute_session_command("daemons", SessionExecuteRequest(command="setsid sleep 4321 >/dev/null 2>&1 &"))
+        self.process.execute_session_command("daemons", SessionExecuteRequest(command="setsid sleep 4321 >/dev/null 2>&1 & until pgrep -x -f 'sleep 4321' >/dev/null; do sleep 0.05; done"))
         self.process.delete_session("daemons")
         self.assertEqual(self.process.exec("pgrep -c -f '^sleep 4321$'").result, "1\n")
 
@@ -177,8 +177,6 @@ class Git(Case):
     def setUpClass(cls):
         super().setUpClass()
         cls.sandbox.fs.upload_file(str(RIG), "rig/git_rig.py")
-        ports = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
-        del ports
         cls.process.create_session("server")
         cls.process.execute_session_command("server", SessionExecuteRequest(command=SERVE))
         deadline = time.monotonic() + 60
@@ -320,7 +318,7 @@ class Doors(Case):
         answer = tools.execute_command_deprecated(box, old.ExecuteRequest(command="echo old; exit 3"))
         self.assertEqual((answer.exit_code, answer.result), (3, "old\n"))
         tools.create_folder_deprecated(box, "/tmp/old", "755")
-        tools.upload_file_deprecated(box, "/tmp/old/f", b"text to find\n")
+        tools.upload_file_deprecated(box, "/tmp/old/f", ("f", b"text to find\n"))
         self.assertEqual([entry.name for entry in tools.list_files_deprecated(box, path="/tmp/old")], ["f"])
         self.assertEqual(tools.get_file_info_deprecated(box, "/tmp/old/f").size, 13)
         self.assertEqual(tools.find_in_files_deprecated(box, "/tmp/old", "find")[0].line, 1)
