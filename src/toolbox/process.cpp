@@ -33,7 +33,7 @@ constexpr std::chrono::seconds kStartTime{5};
 constexpr int kKillPasses = 50;
 constexpr std::chrono::milliseconds kKillPause{2};
 // Until the runner has read the kernel's log. Nobody may be there who does.
-constexpr std::chrono::milliseconds kVictimTime{500};
+constexpr std::chrono::milliseconds kVictimTime{1000};
 constexpr std::chrono::milliseconds kVictimPause{5};
 
 std::uint64_t number_of(const std::optional<os::OomNote>& note) { return note ? note->number : 0; }

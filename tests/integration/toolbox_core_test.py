@@ -949,11 +949,21 @@ class MemoryLimit(unittest.TestCase):
                     connection.close()
                     return answer
                 self.assertEqual(run("kill -9 $$"), {"exitCode": 137, "result": ""})
+                os.setxattr(group, "user.sebring.oom", b"7 old")  # as the runner notes it, of a kill before
                 answer = run("head -c 200000000 /dev/zero | tail -c 100000000 | wc -c; exit 5")
                 self.assertEqual(answer["exitCode"], 5)
                 self.assertEqual(answer["outOfMemory"]["limitBytes"], 32 << 20)
                 self.assertGreater(answer["outOfMemory"]["peakBytes"], 30 << 20)
                 self.assertIn("out of memory: a process was killed at the sandbox's memory limit of 32.0 MiB", answer["result"])
+                self.assertNotIn("victim", answer["outOfMemory"])
+                noter = threading.Thread(target=lambda: (eventually(lambda: os.path.exists(directory + "/begun")),
+                                                         os.setxattr(group, "user.sebring.oom", b"8 t\"ail"), open(directory + "/go", "w").close()))
+                noter.start()
+                answer = run(f"touch {directory}/begun; until [ -e {directory}/go ]; do sleep 0.01; done; "
+                             "head -c 200000000 /dev/zero | tail -c 100000000 | wc -c; exit 5")
+                noter.join()
+                self.assertEqual((answer["exitCode"], answer["outOfMemory"]["victim"]), (5, 't"ail'))
+                self.assertIn("out of memory: t\"ail was killed at", answer["result"])
                 self.assertEqual(run("false"), {"exitCode": 1, "result": ""})
                 with open(group + "/memory.max_usage_in_bytes") as file:
                     self.assertGreater(int(file.read()), 30 << 20)
