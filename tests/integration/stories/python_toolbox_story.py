@@ -10,6 +10,7 @@ import time
 import unittest
 import urllib.error
 import urllib.request
+import warnings
 
 from daytona import (CreateSandboxFromSnapshotParams, Daytona, DaytonaConfig, DaytonaError, DaytonaNotFoundError, PtySize,
                      SessionExecuteRequest)
@@ -311,6 +312,7 @@ class Doors(Case):
         """The way through the control plane, with the client that was generated for it."""
         import daytona_api_client as old
         self.need(old, "ToolboxApi")
+        warnings.simplefilter("ignore")  # each call says that it is deprecated
         client = old.ApiClient(old.Configuration(host=CONFIG["api_url"]))
         client.default_headers["Authorization"] = "Bearer " + CONFIG["api_key"]
         tools, box = old.ToolboxApi(client), self.sandbox.id
