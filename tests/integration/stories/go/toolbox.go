@@ -126,7 +126,7 @@ func throughControl(ctx context.Context, client *api.APIClient, box string) {
 	list, _, err := old.ListFilesDeprecated(ctx, box).Path("/tmp/dir").Execute()
 	check("old list", err == nil && len(list) == 1 && list[0].Name == "a.txt", err)
 	status, _, err := old.GitGetStatusDeprecated(ctx, box).Path("r").Execute()
-	check("old status", err == nil && status.CurrentBranch == "main", err)
+	check("old status", err == nil && status.CurrentBranch == "side", err) // made branches are checked out
 	sessions, _, err := old.ListSessionsDeprecated(ctx, box).Execute()
 	check("old sessions", err == nil && len(sessions) == 1, err)
 	terminals, _, err := old.ListPTYSessionsDeprecated(ctx, box).Execute()
