@@ -439,6 +439,28 @@ class Files(ToolboxCase):
         self.assertIn(b"Content-Length: 10\r\n", connection.recv(65536))
         connection.close()
 
+    def test_large_downloads(self):
+        data = os.urandom(3 * (1 << 20) + 123)  # much more than a pipe holds
+        path = self.put("large", data)
+        url = "/files/download?path=" + quote(path)
+        connection = self.toolbox.connect()
+        for first, last in ((0, len(data) - 1), (1, 524288), (0, 524286), (4095, 2_000_001), (len(data) - 600_000, len(data) - 1)):
+            answer = self.toolbox.get(url, headers={"Range": f"bytes={first}-{last}"}, connection=connection)
+            self.assertEqual((answer.status, len(answer.body)), (206, last - first + 1))
+            self.assertTrue(answer.body == data[first:last + 1], (first, last))
+        connection.close()
+        other = self.put("other", data[::-1])
+        answer = self.toolbox.post("/files/bulk-download", {"paths": [path, other, path]})
+        self.assertEqual((answer.body.count(data), answer.body.count(data[::-1])), (2, 1))
+        for taken in (1, 100_000):  # leaves in the middle: nothing of it comes to the next one
+            connection = self.toolbox.connect()
+            connection.sendall(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            connection.recv(taken)
+            connection.close()
+            self.assertTrue(self.q("/download", path=other).body == data[::-1])
+        old = subprocess.run(["curl", "-s", "--http1.0", "--unix-socket", self.toolbox.path, "http://x" + url], capture_output=True)
+        self.assertTrue(old.stdout == data)
+
     def test_download_of_what_is_no_plain_file(self):
         os.mkfifo(self.folder + "/fifo")
         for path in (self.folder + "/fifo", "/dev/zero", "/dev/null", self.folder):
