@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import stat
 import string
@@ -903,6 +904,11 @@ class ForeignRoot(unittest.TestCase):
         self.process = subprocess.Popen(["unshare", "-m", "-p", "-f", "--kill-child", "sh", "-c", script], start_new_session=True)
         eventually(self.is_listening)
 
+    def stop(self):
+        # The toolbox too: what its parent asked the kernel to do when it dies does not always reach it.
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def is_listening(self):
         with socket.socket(socket.AF_UNIX) as connection:
             return connection.connect_ex(self.root + "/socket") == 0
@@ -928,8 +934,7 @@ class ForeignRoot(unittest.TestCase):
                     self.assertIn("bin", [entry["name"] for entry in self.ask("GET", "/files?path=/").json])
                     self.assertEqual(self.ask("POST", "/files/upload-v2?path=/tmp/x", b"x").status, 200 if uid == 0 else 403)
                 finally:
-                    self.process.kill()
-                    self.process.wait()
+                    self.stop()
                     os.unlink(self.root + "/socket")
 
     def test_no_shell_at_all(self):
@@ -940,8 +945,7 @@ class ForeignRoot(unittest.TestCase):
             self.assertEqual(answer.json["exitCode"], -1)
             self.assertIn("No such file", answer.json["result"])
         finally:
-            self.process.kill()
-            self.process.wait()
+            self.stop()
 
 
 @ROOT_ONLY
