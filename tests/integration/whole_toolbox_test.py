@@ -237,6 +237,14 @@ class OddFiles(WholeToolbox):
         self.assertEqual(self.ask("POST", "/files/move?source=/tmp/hole&destination=/tmp/moved")[0], 200)
         self.assertEqual(self.ask("DELETE", "/files?path=/tmp/moved")[0], 204)
 
+    def test_large_files_wherever_they_lie(self):
+        self.output("head -c 3000001 /dev/urandom > /dev/shm/big && cp /dev/shm/big /tmp/big && truncate -s 700000 /tmp/hole")
+        for path in ("/dev/shm/big", "/tmp/big", "/tmp/hole", "/usr/local/bin/node"):  # memory, the disk, nothing, the image
+            wanted = self.output(f"sha256sum < {path}").split()[0]
+            status, body = self.bytes_of("/files/download?path=" + path)
+            self.assertEqual((status, hashlib.sha256(body).hexdigest()), (200, wanted), path)
+        self.output("rm /dev/shm/big /tmp/big /tmp/hole")
+
     def test_symlink_loops(self):
         self.output("mkdir -p /tmp/loops/a/b && cd /tmp/loops && ln -s y x && ln -s x y && ln -s ../.. a/b/up && ln -s . self && echo needle > a/b/file")
         self.assertEqual(len(self.ask("GET", "/files?path=/tmp/loops")[1]), 4)
