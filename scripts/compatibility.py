@@ -16,14 +16,38 @@ def api_rows():
         yield method, "/api" + path, not rest.rstrip().endswith("nullptr")
 
 
+# Routes that are there to say why not.
+REFUSED = {("/init", "POST")}
+
+
+def text_of(expression, names):
+    """A C++ expression of string literals and named strings, joined by +; None for anything else."""
+    parts = []
+    for part in expression.split(" + "):
+        literal = re.fullmatch(r'"([^"]*)"', part.strip())
+        if not literal and part.strip() not in names:
+            return None
+        parts.append(literal.group(1) if literal else names[part.strip()])
+    return "".join(parts)
+
+
 def toolbox_rows():
     seen = set()
     for source in sorted((ROOT / "src/toolbox").rglob("*.cpp")):
         if source.stem.endswith("_test"):
             continue
-        for method, path in re.findall(r'"(GET|POST|PUT|DELETE|PATCH|\*)",\s*"(/[^"]*)"', source.read_text()):
+        text, names = source.read_text(), {}
+        for name, expression in re.findall(r"const std::string (\w+) = ([^;]+);", text):
+            if (value := text_of(expression, names)) is not None:
+                names[name] = value
+        for method, expression in re.findall(r'router\.add\("([A-Z]+|\*)",\s*([^,]+),', text):
+            if path := text_of(expression, names):
+                seen.add((path, method))
+        for method, path in re.findall(r'\{"(GET|POST|PUT|DELETE|PATCH)",\s*"(/[^"]*)"', text):
             seen.add((path, method))
-    return [(method, path, True) for path, method in sorted(seen)]
+        for path in re.findall(r'\{"(/lsp/[a-z-]+)",', text):
+            seen.add((path, "POST"))
+    return [(method, path, (path, method) not in REFUSED) for path, method in sorted(seen)]
 
 
 def table(rows):

@@ -99,7 +99,11 @@ Result<void> run(int argc, char** argv) {
 int main(int argc, char** argv) {
   // Executed by the daemon as the sandbox's user.
   if (argc == 2 && std::string_view(argv[1]) == "file-worker") {
-    sebring::toolbox::files::run_file_worker(UniqueFd(0), UniqueFd(1));
+    // The pipe comes as standard error, where an abort would write into the client's file.
+    UniqueFd pipe(::fcntl(2, F_DUPFD_CLOEXEC, 3));
+    const UniqueFd null(::open("/dev/null", O_WRONLY | O_CLOEXEC));
+    if (!null || ::dup2(null.get(), 2) < 0) ::close(2);
+    sebring::toolbox::files::run_file_worker(UniqueFd(0), UniqueFd(1), std::move(pipe));
   }
   if (argc == 2 && std::string_view(argv[1]) == "sftp") sebring::toolbox::sftp::run_sftp(0, 1);
   // Threads come and go here; an arena for each would be most of the daemon's memory.

@@ -88,6 +88,13 @@ warm_up() {
     done
 }
 
+# From one archive a program finds its locale with one open and one map; from the directory it takes two dozen, a sixth of
+# the time that a shell takes to start.
+locale_archive() {
+    echo "I: locale archive"
+    localedef --add-to-archive /usr/lib/locale/C.utf8
+}
+
 # Everything that follows from the machine this was built on, or from the build itself.
 forget() {
     rm -rf /root/.npm /root/.config /root/.wget-hsts $user_home/.npm $user_home/.config
@@ -101,5 +108,6 @@ node
 typescript_tools
 account
 identity_files
+locale_archive
 warm_up
 forget

@@ -28,7 +28,17 @@ std::optional<OomKill> parse_killed(std::string_view line) {
   if (open == std::string_view::npos || close == std::string_view::npos || close < open) return std::nullopt;
   auto pid = parse_integer(rest.substr(0, open));
   if (!pid) return std::nullopt;
-  return OomKill{static_cast<pid_t>(*pid), std::string(rest.substr(open + 2, close - open - 2)), ""};
+  return OomKill{
+      .pid = static_cast<pid_t>(*pid), .name = std::string(rest.substr(open + 2, close - open - 2)), .group = ""};
+}
+
+// The second field of what stands before every message: "6,1234,98765,-;text".
+std::uint64_t number_of(std::string_view message) {
+  const auto begin = message.find(',');
+  if (begin == std::string_view::npos) return 0;
+  const auto rest = message.substr(begin + 1);
+  const auto number = parse_integer(rest.substr(0, rest.find(',')));
+  return number && *number > 0 ? static_cast<std::uint64_t>(*number) : 0;
 }
 
 }  // namespace
@@ -40,12 +50,22 @@ std::optional<OomKill> parse_oom_line(std::string_view line) {
   if (task == std::string_view::npos || last == std::string_view::npos || last < task) return std::nullopt;
   auto pid = parse_integer(value_of(line.substr(last), ",pid="));
   if (!pid) return std::nullopt;
-  OomKill kill{static_cast<pid_t>(*pid), std::string(line.substr(task + 6, last - task - 6)), ""};
+  OomKill kill{
+      .pid = static_cast<pid_t>(*pid), .name = std::string(line.substr(task + 6, last - task - 6)), .group = ""};
   if (line.find("CONSTRAINT_MEMCG") != std::string_view::npos) kill.group = value_of(line, ",oom_memcg=");
   return kill;
 }
 
-OomLog::OomLog(asio::any_io_executor executor) {
+std::optional<std::string> name_in_tree(std::string_view group, std::string_view tree) {
+  const auto slash = group.rfind('/');
+  if (slash == std::string_view::npos || slash + 1 == group.size()) return std::nullopt;
+  const auto parent = group.substr(0, slash);
+  if (!parent.ends_with(tree) || !parent.substr(0, parent.size() - tree.size()).ends_with('/')) return std::nullopt;
+  return std::string(group.substr(slash + 1));
+}
+
+OomLog::OomLog(asio::any_io_executor executor, std::string tree, Heard heard)
+    : tree_(std::move(tree)), heard_(std::move(heard)) {
   int fd = ::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return;
   ::lseek(fd, 0, SEEK_END);
@@ -70,11 +90,17 @@ void OomLog::drain() {
     if (n <= 0) return;
     auto kill = parse_oom_line(std::string_view(message, static_cast<std::size_t>(n)));
     if (!kill) continue;
+    kill->number = number_of(std::string_view(message, static_cast<std::size_t>(n)));
+    hear(*kill);
     // The second message about the same process has no group; the first one's is kept.
     if (kill->group.empty() && !kills_.empty() && kills_.back().pid == kill->pid) continue;
     kills_.push_back(std::move(*kill));
     if (kills_.size() > kKillsMax) kills_.pop_front();
   }
+}
+
+void OomLog::hear(const OomKill& kill) const {
+  if (auto name = name_in_tree(kill.group, tree_); name && heard_) heard_(*name, kill);
 }
 
 std::optional<OomKill> OomLog::of_process(pid_t pid) const {
@@ -85,7 +111,7 @@ std::optional<OomKill> OomLog::of_process(pid_t pid) const {
 
 std::optional<OomKill> OomLog::of_group(const std::string& name) const {
   for (auto kill = kills_.rbegin(); kill != kills_.rend(); ++kill)
-    if (kill->group.ends_with("/" + name)) return *kill;
+    if (name_in_tree(kill->group, tree_) == name) return *kill;
   return std::nullopt;
 }
 

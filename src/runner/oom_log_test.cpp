@@ -25,3 +25,11 @@ TEST_CASE("kernel messages about memory") {
        {"", "6,1,2,-;usb 1-1: new device", "Killed process x (y) z", "oom-kill:pid=1", "oom-kill:task=a,pid=x,"})
     CHECK_MESSAGE(!parse_oom_line(other), other);
 }
+
+TEST_CASE("whose group it was") {
+  CHECK(name_in_tree("/sebring-a/28672", "sebring-a") == "28672");
+  CHECK(name_in_tree("/outer/sebring-a/7", "sebring-a") == "7");
+  for (auto other :
+       {"", "/", "/sebring-a", "/sebring-a/", "/sebring-b/7", "/x-sebring-a/7", "sebring-a/7", "/sebring-a/7/8"})
+    CHECK_MESSAGE(!name_in_tree(other, "sebring-a"), other);
+}

@@ -19,6 +19,7 @@
 #include "os/file.h"
 #include "os/mount.h"
 #include "os/nft.h"
+#include "os/oom_note.h"
 #include "os/open_files.h"
 #include "runner/dial_server.h"
 #include "runner/routes.h"
@@ -78,7 +79,12 @@ class Runner {
     workers_ = std::make_unique<Workers>(io_.get_executor(), *host_, kWorkers);
     importers_ = std::make_unique<Workers>(io_.get_executor(), *host_, kImporters);
     events_ = std::make_unique<Events>(io_.get_executor(), host_->boot_id());
-    oom_log_ = std::make_unique<OomLog>(io_.get_executor());
+    // Told inside the sandbox too, to whoever waits for the command.
+    oom_log_ = std::make_unique<OomLog>(io_.get_executor(), "sebring-" + config_.instance,
+                                        [this](const std::string& name, const OomKill& kill) {
+                                          auto group = host_->cgroups().memory_directory(name);
+                                          if (group) (void)os::write_oom_note(group->get(), {kill.number, kill.name});
+                                        });
     // Strays are found before the first slot of this run exists.
     make_sandboxes();
     const std::string marker = config_.data_dir + "/runner/" + kEndedByStop;

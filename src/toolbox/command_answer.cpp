@@ -16,7 +16,12 @@ std::string extra_fields(const CommandResult& result, const std::string& artifac
   if (result.truncated) fields += ",\"truncated\":true";
   if (const auto& cause = result.status.out_of_memory) {
     fields += ",\"outOfMemory\":{\"limitBytes\":" + std::to_string(cause->limit_bytes) +
-              ",\"peakBytes\":" + std::to_string(cause->peak_bytes) + "}";
+              ",\"peakBytes\":" + std::to_string(cause->peak_bytes);
+    if (!cause->victim.empty()) {
+      fields += ",\"victim\":";
+      append_json_string(fields, cause->victim);
+    }
+    fields += "}";
   }
   return fields;
 }
@@ -37,7 +42,8 @@ std::string megabytes(std::uint64_t bytes) {
 }  // namespace
 
 std::string out_of_memory_line(const OutOfMemory& cause) {
-  return "out of memory: a process was killed at the sandbox's memory limit of " + megabytes(cause.limit_bytes) +
+  const std::string victim = cause.victim.empty() ? "a process" : cause.victim;
+  return "out of memory: " + victim + " was killed at the sandbox's memory limit of " + megabytes(cause.limit_bytes) +
          " (peak " + megabytes(cause.peak_bytes) + ")\n";
 }
 

@@ -1,7 +1,11 @@
 // Everything below /files: a request is handed to a file worker, its body and the answer are passed through.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/text.h"
+#include "net/stream.h"
 #include "toolbox/answer.h"
 #include "toolbox/context.h"
 #include "toolbox/file_workers.h"
@@ -16,6 +20,9 @@ using Lease = FileWorkers::Lease;
 
 // Clients of this kind refuse fields that they do not know below this version.
 constexpr SdkVersion kGoTolerant{0, 188, 0};
+
+// Of a pipe's bytes that are copied: the first ones, which go out with the head.
+constexpr std::size_t kCopyBytes = 64 * 1024;
 
 bool wants_plain_fields(const net::Exchange& exchange) {
   const auto source = exchange.request().headers.find("X-Daytona-Source");
@@ -96,12 +103,47 @@ asio::awaitable<Result<FileWorker::Message>> wait_for_head(FileWorker& worker) {
   }
 }
 
+// What a worker has put into its pipe: by the kernel where the answer is a plain body, through memory before its head
+// has gone out and for chunked ones.
+asio::awaitable<Result<void>> pass_piped(net::Exchange& exchange, FileWorker& worker, std::size_t length) {
+  if (length == 0 || length > files::kPipeBytes) co_return confused();
+  std::unique_ptr<char[]> memory;
+  while (length > 0) {
+    const net::RawBody to = exchange.raw_answer();
+    if (to.stream && to.stream->is_plain_socket() && *to.left >= length) {
+      const ssize_t put = ::splice(worker.pipe(), nullptr, to.stream->native_handle(), nullptr, length,
+                                   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+      if (put > 0) {
+        length -= static_cast<std::size_t>(put);
+        *to.left -= static_cast<std::uint64_t>(put);
+        continue;
+      }
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0 && errno != EAGAIN) co_return fail(Errc::cancelled, "the client has gone");
+      if (put == 0 || worker.pipe_is_empty()) co_return confused();
+      SB_CO_CHECK(co_await to.stream->wait_writable());
+      continue;
+    }
+    if (!memory) memory = std::make_unique_for_overwrite<char[]>(kCopyBytes);
+    const ssize_t got = ::read(worker.pipe(), memory.get(), std::min(length, kCopyBytes));
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) co_return confused();
+    SB_CO_CHECK(co_await exchange.write({memory.get(), static_cast<std::size_t>(got)}));
+    length -= static_cast<std::size_t>(got);
+  }
+  co_return Result<void>{};
+}
+
 asio::awaitable<Result<void>> pass_data(net::Exchange& exchange, FileWorker& worker) {
   for (;;) {
     SB_CO_TRY(const FileWorker::Message message, co_await worker.receive());
     const files::MessageHeader& header = message.header;
     if (header.kind == Kind::end) co_return co_await exchange.finish();
     if (header.kind == Kind::failed) co_return fail(Errc::internal, "the answer broke off");
+    if (header.kind == Kind::piped) {
+      SB_CO_CHECK(co_await pass_piped(exchange, worker, header.length));
+      continue;
+    }
     if (header.kind != Kind::data || header.slot >= files::kSlots || header.length > files::kSlotBytes)
       co_return confused();
     SB_CO_CHECK(co_await exchange.write({worker.slot(header.slot), header.length}));

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <boost/asio/as_tuple.hpp>
@@ -29,11 +30,12 @@ constexpr std::chrono::seconds kStoppedCheck{2};
 
 }  // namespace
 
-FileWorker::FileWorker(asio::io_context& io, UniqueFd socket, files::SharedSlots slots,
+FileWorker::FileWorker(asio::io_context& io, UniqueFd socket, files::SharedSlots slots, UniqueFd pipe,
                        std::shared_ptr<Process> process)
     : socket_(std::make_shared<asio::posix::stream_descriptor>(io, socket.release())),
       buffer_(std::make_unique_for_overwrite<char[]>(files::kMessageBytesMax)),
       slots_(std::move(slots)),
+      pipe_(std::move(pipe)),
       process_(std::move(process)),
       watchdog_(io) {}
 
@@ -44,7 +46,12 @@ void FileWorker::kill() { process_->signal_group(SIGKILL); }
 
 bool FileWorker::is_quiet() const {
   pollfd wait{.fd = socket_->native_handle(), .events = POLLIN, .revents = 0};
-  return ::poll(&wait, 1, 0) == 0;
+  return ::poll(&wait, 1, 0) == 0 && pipe_is_empty();
+}
+
+bool FileWorker::pipe_is_empty() const {
+  int waiting = 0;
+  return ::ioctl(pipe_.get(), FIONREAD, &waiting) == 0 && waiting == 0;
 }
 
 bool FileWorker::is_stopped() const {
@@ -138,6 +145,12 @@ asio::awaitable<Result<std::unique_ptr<FileWorker>>> FileWorkers::start() {
   const int bytes = 512 * 1024;
   for (int end : ends) ::setsockopt(end, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
   SB_CO_TRY(files::SharedSlots slots, files::SharedSlots::create());
+  int pipe_ends[2];
+  if (::pipe2(pipe_ends, O_CLOEXEC) < 0) co_return fail_errno(errno, "make a pipe");
+  UniqueFd reading(pipe_ends[0]);
+  UniqueFd writing(pipe_ends[1]);
+  if (::fcntl(reading.get(), F_SETFL, O_NONBLOCK) < 0) co_return fail_errno(errno, "make a pipe non-blocking");
+  (void)::fcntl(reading.get(), F_SETPIPE_SZ, static_cast<int>(files::kPipeBytes));  // smaller is slower, not wrong
   StartSpec spec;
   spec.executable = context_.self_executable.get();
   spec.argv = {"sebring-toolbox", "file-worker"};
@@ -147,8 +160,10 @@ asio::awaitable<Result<std::unique_ptr<FileWorker>>> FileWorkers::start() {
   spec.groups = context_.user.groups;
   spec.stdio[0] = theirs.get();
   spec.stdio[1] = slots.file();
+  spec.stdio[2] = writing.get();
   SB_CO_TRY(std::shared_ptr<Process> process, co_await context_.spawner.start(std::move(spec)));
-  co_return std::make_unique<FileWorker>(context_.io, std::move(ours), std::move(slots), std::move(process));
+  co_return std::make_unique<FileWorker>(context_.io, std::move(ours), std::move(slots), std::move(reading),
+                                         std::move(process));
 }
 
 void FileWorkers::returned(std::unique_ptr<FileWorker> worker, bool reusable) {

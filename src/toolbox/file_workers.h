@@ -16,7 +16,9 @@ namespace sebring::toolbox {
 // The daemon's end of one worker. What comes from it is checked: it runs as the user, who may do with it as they like.
 class FileWorker {
  public:
-  FileWorker(asio::io_context& io, UniqueFd socket, files::SharedSlots slots, std::shared_ptr<Process> process);
+  // `pipe`: its reading end, non-blocking.
+  FileWorker(asio::io_context& io, UniqueFd socket, files::SharedSlots slots, UniqueFd pipe,
+             std::shared_ptr<Process> process);
   ~FileWorker();
   FileWorker(const FileWorker&) = delete;
   FileWorker& operator=(const FileWorker&) = delete;
@@ -30,6 +32,8 @@ class FileWorker {
   // Errc::unavailable when the worker is gone or was stopped by somebody.
   asio::awaitable<Result<Message>> receive();
   char* slot(std::size_t index) const { return slots_.slot(index); }
+  int pipe() const { return pipe_.get(); }
+  bool pipe_is_empty() const;
   // Whether it still lives and has said nothing unasked.
   bool is_quiet() const;
   void kill();
@@ -40,6 +44,7 @@ class FileWorker {
   std::shared_ptr<asio::posix::stream_descriptor> socket_;
   std::unique_ptr<char[]> buffer_;  // for one message
   files::SharedSlots slots_;
+  UniqueFd pipe_;
   std::shared_ptr<Process> process_;
   asio::steady_timer watchdog_;
 };

@@ -45,7 +45,8 @@ std::optional<std::uint64_t> cgroup_number(std::string_view text, std::string_vi
 }
 
 MemoryWatch::MemoryWatch(int directory)
-    : events_(open_first(directory, "memory.events", "memory.oom_control")),
+    : directory_(directory < 0 ? -1 : ::fcntl(directory, F_DUPFD_CLOEXEC, 0)),
+      events_(open_first(directory, "memory.events", "memory.oom_control")),
       peak_(open_first(directory, "memory.peak", "memory.max_usage_in_bytes")),
       limit_(open_first(directory, "memory.max", "memory.limit_in_bytes")),
       usage_(open_first(directory, "memory.current", "memory.usage_in_bytes")),

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/unique_fd.h"
+#include "os/oom_note.h"
 #include "toolbox/process.h"
 
 namespace sebring::toolbox {
@@ -15,6 +16,8 @@ class MemoryWatch {
   // Processes killed by the limit so far.
   std::uint64_t kills() const;
   OutOfMemory limits() const;
+  // The last of them that the runner has noted; some milliseconds after the kill.
+  std::optional<os::OomNote> victim() const { return os::read_oom_note(directory_.get()); }
   std::optional<std::uint64_t> used_bytes() const;
   // Page cache within used_bytes().
   std::optional<std::uint64_t> cache_bytes() const;
@@ -22,6 +25,7 @@ class MemoryWatch {
   std::optional<std::uint64_t> limit_bytes() const;
 
  private:
+  UniqueFd directory_;
   UniqueFd events_;
   UniqueFd peak_;
   UniqueFd limit_;

@@ -32,6 +32,11 @@ constexpr std::chrono::seconds kStartTime{5};
 // A tree that forks faster than we look is stopped first; passes beyond this find processes that can not be killed.
 constexpr int kKillPasses = 50;
 constexpr std::chrono::milliseconds kKillPause{2};
+// Until the runner has read the kernel's log. Nobody may be there who does.
+constexpr std::chrono::milliseconds kVictimTime{1000};
+constexpr std::chrono::milliseconds kVictimPause{5};
+
+std::uint64_t number_of(const std::optional<os::OomNote>& note) { return note ? note->number : 0; }
 
 class ChildProcess;
 
@@ -57,8 +62,13 @@ struct Children : std::enable_shared_from_this<Children> {
 
 class ChildProcess final : public Process, public std::enable_shared_from_this<ChildProcess> {
  public:
-  ChildProcess(std::shared_ptr<Children> children, pid_t pid, std::uint64_t kills_before)
-      : children_(std::move(children)), pid_(pid), kills_before_(kills_before), ended_event_(children_->io) {
+  // What memory limits had done before its start.
+  struct Before {
+    std::uint64_t kills = 0;
+    std::uint64_t note = 0;
+  };
+  ChildProcess(std::shared_ptr<Children> children, pid_t pid, Before before)
+      : children_(std::move(children)), pid_(pid), before_(before), ended_event_(children_->io) {
     ended_event_.expires_at(asio::steady_timer::time_point::max());
   }
 
@@ -74,6 +84,9 @@ class ChildProcess final : public Process, public std::enable_shared_from_this<C
         co_return ExitStatus{};  // the loser of a ||; nobody looks at it
       }
     }
+    if (ended_->out_of_memory &&
+        (co_await asio::this_coro::cancellation_state).cancelled() == asio::cancellation_type::none)
+      co_await ask_for_victim();
     co_return *ended_;
   }
 
@@ -92,6 +105,20 @@ class ChildProcess final : public Process, public std::enable_shared_from_this<C
   }
 
  private:
+  // The log is read by another process; asking again and again for some milliseconds is all there is.
+  asio::awaitable<void> ask_for_victim() {
+    auto self = shared_from_this();
+    while (!victim_asked_) {
+      const auto note = children_->memory.victim();
+      if (number_of(note) != before_.note) ended_->out_of_memory->victim = note->victim;
+      victim_asked_ = number_of(note) != before_.note || std::chrono::steady_clock::now() > ended_at_ + kVictimTime;
+      if (victim_asked_) co_return;
+      asio::steady_timer pause(children_->io, kVictimPause);
+      co_await pause.async_wait(kToken);
+      if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
+    }
+  }
+
   void finish(const siginfo_t& info) {
     ExitStatus status;
     if (info.si_code == CLD_EXITED) {
@@ -101,10 +128,11 @@ class ChildProcess final : public Process, public std::enable_shared_from_this<C
       status.code = 128 + info.si_status;
     }
     // The victim is often a grandchild: a shell reports it as 137, a compiler driver as 1.
-    if (status.code != 0 && children_->memory.kills() > kills_before_) {
+    if (status.code != 0 && children_->memory.kills() > before_.kills) {
       status.out_of_memory = children_->memory.limits();
     }
     ended_ = status;
+    ended_at_ = std::chrono::steady_clock::now();
     ended_event_.cancel();
     children_->running.erase(pid_);
   }
@@ -117,8 +145,10 @@ class ChildProcess final : public Process, public std::enable_shared_from_this<C
 
   std::shared_ptr<Children> children_;
   pid_t pid_;
-  std::uint64_t kills_before_;
+  Before before_;
   std::optional<ExitStatus> ended_;
+  std::chrono::steady_clock::time_point ended_at_;
+  bool victim_asked_ = false;
   asio::steady_timer ended_event_;
 };
 
@@ -225,11 +255,11 @@ class SpawnerImpl final : public Spawner {
     // In the list before the clone: whatever happens here, it stays as long as the child needs it.
     const auto kept = std::make_shared<Launch>(std::move(spec), children->cgroup_file, children->null_device.get());
     children->unfinished.push_back(kept);
-    const std::uint64_t kills_before = children->memory.kills();
+    const ChildProcess::Before before{children->memory.kills(), number_of(children->memory.victim())};
     const pid_t pid = kept->clone_child(status_end.get());
     status_end.reset();
     if (pid < 0) co_return fail(start_error({SpawnStep::clone, -pid}, kept->spec()));
-    auto child = std::make_shared<ChildProcess>(children, pid, kills_before);
+    auto child = std::make_shared<ChildProcess>(children, pid, before);
     children->running.emplace(pid, child);
 
     // A cancelled caller gets its process all the same, or nobody could end it; the wait is short.

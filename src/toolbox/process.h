@@ -36,13 +36,14 @@ struct StartSpec {
 struct OutOfMemory {
   std::uint64_t limit_bytes = 0;
   std::uint64_t peak_bytes = 0;
+  std::string victim;  // name of the process that was killed; empty: nobody has told
 };
 
 struct ExitStatus {
   int code = 0;    // exit code, or 128 + signal
   int signal = 0;  // 0: exited by itself
-  // Set when the memory cgroup killed something between start and end of this process, and this one failed. (Which
-  // process it was is not known; with two commands at once it may have been the other's.)
+  // Set when the memory cgroup killed something between start and end of this process, and this one failed.
+  // With two commands at once it may have been the other's.
   std::optional<OutOfMemory> out_of_memory;
 };
 
@@ -51,7 +52,8 @@ class Process {
  public:
   virtual ~Process() = default;
   virtual pid_t pid() const = 0;
-  // May be awaited several times and by several; completes at once when it has ended.
+  // May be awaited several times and by several; completes at once when it has ended. At a memory limit it waits a
+  // moment longer for the name of the victim, which ended() may not have.
   virtual asio::awaitable<ExitStatus> wait() = 0;
   virtual std::optional<ExitStatus> ended() const = 0;
   // To its process group. Nothing happens once it has been reaped.

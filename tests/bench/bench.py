@@ -165,25 +165,43 @@ def inside(server, scale):
     from_load("process/execute true, 8 connections", load(server, 8, 2000 * scale, "POST", execute, body), ">=1500/s")
     from_load("GET /api/sandbox/{id}, 1 connection", load(server, 1, 4000 * scale, "GET", f"/api/sandbox/{box}"), "<=0.3")
     from_load("GET /api/sandbox/{id}, 8 connections", load(server, 8, 10000 * scale, "GET", f"/api/sandbox/{box}"), ">=8000/s")
-    code_run(api, box, 30 * scale)
+    code_run(api, box, 30 * scale, "python", ["python3", "-c", "print(1)"], "print(1)")
+    code_run(api, box, 10 * scale, "javascript", ["node", "-e", "console.log(1)"], "console.log(1)")
     sessions(api, box, 50 * scale)
+    log_throughput(server, api, box)
     interpreter(server, box, 50 * scale)
     terminal(server, box, 200 * scale)
     files(server, api, box, scale)
     api.ask("DELETE", f"/api/sandbox/{box}")
 
 
-def code_run(api, box, n):
-    root = layer_directory()
+def code_run(api, box, n, language, command, code):
     ran, bare = [], []
-    python = ["chroot", root, "/usr/bin/env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", "python3", "-c", "print(1)"]
+    on_host = ["chroot", layer_directory(), "/usr/bin/env", "-i", "PATH=/usr/local/bin:/usr/bin:/bin", *command]
     for _ in range(n):
-        ran.append(api.timed("POST", f"/toolbox/{box}/process/code-run", {"code": "print(1)", "language": "python"})[0])
+        ran.append(api.timed("POST", f"/toolbox/{box}/process/code-run", {"code": code, "language": language})[0])
         start = time.perf_counter()
-        subprocess.run(python, capture_output=True, check=True)
+        subprocess.run(on_host, capture_output=True, check=True)
         bare.append((time.perf_counter() - start) * 1000)
-    row("code-run print(1) python", ran, "<=1.25 x bare", f"ratio {percentiles(ran)[0] / percentiles(bare)[0]:.2f}")
-    row("  bare python3 -c of the same root on the host", bare)
+    row(f"code-run {code} {language}", ran, "<=1.25 x bare", f"ratio {percentiles(ran)[0] / percentiles(bare)[0]:.2f}")
+    row(f"  bare {' '.join(command[:2])} of the same root on the host", bare)
+
+
+def log_throughput(server, api, box):
+    """100 MB of a session's command into its log, and the log to a follower."""
+    base = f"/toolbox/{box}/process/session"
+    api.ask("POST", base, {"sessionId": "log"})
+    start = time.perf_counter()
+    command = api.ask("POST", f"{base}/log/exec", {"command": "head -c 100000000 /dev/zero | tr '\\0' x | fold -w 999", "runAsync": True})["cmdId"]
+    api.ask("POST", f"{base}/log/exec", {"command": "true"})  # its turn comes when the other has ended
+    value("session output of 100 MB into the log", f"{100 / (time.perf_counter() - start):.0f} MB/s")
+    start, got = time.perf_counter(), 0
+    ws = WebSocket("127.0.0.1", server.port, f"{base}/log/command/{command}/logs?follow=true",
+                   {"Authorization": f"Bearer {server.key}", "X-Daytona-SDK-Version": "0.190.0"})
+    while (message := ws.receive()) is not None:
+        got += len(message)
+    value("  its log to a follower", f"{got / 1e6 / (time.perf_counter() - start):.0f} MB/s")
+    api.ask("DELETE", f"{base}/log")
 
 
 def sessions(api, box, n):

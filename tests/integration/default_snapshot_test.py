@@ -20,6 +20,7 @@ HAS = (
     ("rg --version | head -1", "ripgrep "),
     ("cd /tmp && echo 'int main() { return 42; }' > m.c && gcc m.c -o m && ./m; echo $?", "42\n"),
     ("make --version | head -1", "GNU Make"),
+    ("localedef --list-archive; LC_ALL=C.UTF-8 bash -c 'x=é; echo ${#x}'", "C.utf8\n1\n"),  # a shell starts faster with one
     ("command -v typescript-language-server", "/"),
     ("command -v pyright-langserver pylsp | head -1", "/"),
 )

@@ -6,6 +6,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import stat
 import string
@@ -438,6 +439,28 @@ class Files(ToolboxCase):
         connection.sendall(f"HEAD {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         self.assertIn(b"Content-Length: 10\r\n", connection.recv(65536))
         connection.close()
+
+    def test_large_downloads(self):
+        data = os.urandom(3 * (1 << 20) + 123)  # much more than a pipe holds
+        path = self.put("large", data)
+        url = "/files/download?path=" + quote(path)
+        connection = self.toolbox.connect()
+        for first, last in ((0, len(data) - 1), (1, 524288), (0, 524286), (4095, 2_000_001), (len(data) - 600_000, len(data) - 1)):
+            answer = self.toolbox.get(url, headers={"Range": f"bytes={first}-{last}"}, connection=connection)
+            self.assertEqual((answer.status, len(answer.body)), (206, last - first + 1))
+            self.assertTrue(answer.body == data[first:last + 1], (first, last))
+        connection.close()
+        other = self.put("other", data[::-1])
+        answer = self.toolbox.post("/files/bulk-download", {"paths": [path, other, path]})
+        self.assertEqual((answer.body.count(data), answer.body.count(data[::-1])), (2, 1))
+        for taken in (1, 100_000):  # leaves in the middle: nothing of it comes to the next one
+            connection = self.toolbox.connect()
+            connection.sendall(f"GET {url} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            connection.recv(taken)
+            connection.close()
+            self.assertTrue(self.q("/download", path=other).body == data[::-1])
+        old = subprocess.run(["curl", "-s", "--http1.0", "--unix-socket", self.toolbox.path, "http://x" + url], capture_output=True)
+        self.assertTrue(old.stdout == data)
 
     def test_download_of_what_is_no_plain_file(self):
         os.mkfifo(self.folder + "/fifo")
@@ -881,6 +904,11 @@ class ForeignRoot(unittest.TestCase):
         self.process = subprocess.Popen(["unshare", "-m", "-p", "-f", "--kill-child", "sh", "-c", script], start_new_session=True)
         eventually(self.is_listening)
 
+    def stop(self):
+        # The toolbox too: what its parent asked the kernel to do when it dies does not always reach it.
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
     def is_listening(self):
         with socket.socket(socket.AF_UNIX) as connection:
             return connection.connect_ex(self.root + "/socket") == 0
@@ -906,8 +934,7 @@ class ForeignRoot(unittest.TestCase):
                     self.assertIn("bin", [entry["name"] for entry in self.ask("GET", "/files?path=/").json])
                     self.assertEqual(self.ask("POST", "/files/upload-v2?path=/tmp/x", b"x").status, 200 if uid == 0 else 403)
                 finally:
-                    self.process.kill()
-                    self.process.wait()
+                    self.stop()
                     os.unlink(self.root + "/socket")
 
     def test_no_shell_at_all(self):
@@ -918,8 +945,7 @@ class ForeignRoot(unittest.TestCase):
             self.assertEqual(answer.json["exitCode"], -1)
             self.assertIn("No such file", answer.json["result"])
         finally:
-            self.process.kill()
-            self.process.wait()
+            self.stop()
 
 
 @ROOT_ONLY
@@ -949,11 +975,21 @@ class MemoryLimit(unittest.TestCase):
                     connection.close()
                     return answer
                 self.assertEqual(run("kill -9 $$"), {"exitCode": 137, "result": ""})
+                os.setxattr(group, "user.sebring.oom", b"7 old")  # as the runner notes it, of a kill before
                 answer = run("head -c 200000000 /dev/zero | tail -c 100000000 | wc -c; exit 5")
                 self.assertEqual(answer["exitCode"], 5)
                 self.assertEqual(answer["outOfMemory"]["limitBytes"], 32 << 20)
                 self.assertGreater(answer["outOfMemory"]["peakBytes"], 30 << 20)
                 self.assertIn("out of memory: a process was killed at the sandbox's memory limit of 32.0 MiB", answer["result"])
+                self.assertNotIn("victim", answer["outOfMemory"])
+                noter = threading.Thread(target=lambda: (eventually(lambda: os.path.exists(directory + "/begun")),
+                                                         os.setxattr(group, "user.sebring.oom", b"8 t\"ail"), open(directory + "/go", "w").close()))
+                noter.start()
+                answer = run(f"touch {directory}/begun; until [ -e {directory}/go ]; do sleep 0.01; done; "
+                             "head -c 200000000 /dev/zero | tail -c 100000000 | wc -c; exit 5")
+                noter.join()
+                self.assertEqual((answer["exitCode"], answer["outOfMemory"]["victim"]), (5, 't"ail'))
+                self.assertIn("out of memory: t\"ail was killed at", answer["result"])
                 self.assertEqual(run("false"), {"exitCode": 1, "result": ""})
                 with open(group + "/memory.max_usage_in_bytes") as file:
                     self.assertGreater(int(file.read()), 30 << 20)

@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
+import signal
 import socket
 import subprocess
 import threading
@@ -161,16 +163,23 @@ class Large(WholeToolbox):
             status, command = self.ask("POST", f"{session}/loud/exec", {"command": "head -c 100000000 /dev/zero | tr '\\0' x | fold -w 999", "runAsync": True})
             self.assertEqual(status, 202)
             logs = f"{session}/loud/command/{command['cmdId']}"
-            stuck = self.follow(logs)  # takes nothing; nobody may wait for it
-            follower = self.follow(logs)
-            count = 0
-            while (message := follower.receive()) is not None:
-                count += len(message)
+            stuck, slow, quick, other = (self.follow(logs) for _ in range(4))  # two take nothing; nobody may wait for them
+            counts = {}
+
+            def read(follower):
+                counts[follower] = 0
+                while (message := follower.receive()) is not None:
+                    counts[follower] += len(message)
+            second = threading.Thread(target=read, args=(other,))
+            second.start()
+            read(quick)
+            second.join()
+            self.assertEqual(self.ask("GET", logs)[1]["exitCode"], 0)  # before the slow one has taken anything
+            read(slow)
         stuck.socket.close()
         lines = -(-100_000_000 // 999)
-        self.assertEqual(count, 100_000_000 + lines * 4)  # three bytes of mark and a line end each
-        self.assertEqual(follower.close_code, 1000)
-        self.assertEqual(self.ask("GET", logs)[1]["exitCode"], 0)
+        expected = 100_000_000 + lines * 4  # three bytes of mark and a line end each
+        self.assertEqual([(counts[one], one.close_code) for one in (quick, other, slow)], [(expected, 1000)] * 3)
         for name, grown in zip(("control", "toolbox"), peak.grown):
             self.assertLess(grown, 16, f"{name} grew by {grown:.1f} MiB")
         self.assertEqual(self.ask("DELETE", f"{session}/loud")[0], 204)
@@ -227,6 +236,14 @@ class OddFiles(WholeToolbox):
         self.assertEqual(self.bytes_of("/files/download?path=/tmp/hole", {"Range": f"bytes={size}-"})[0], 416)
         self.assertEqual(self.ask("POST", "/files/move?source=/tmp/hole&destination=/tmp/moved")[0], 200)
         self.assertEqual(self.ask("DELETE", "/files?path=/tmp/moved")[0], 204)
+
+    def test_large_files_wherever_they_lie(self):
+        self.output("head -c 3000001 /dev/urandom > /dev/shm/big && cp /dev/shm/big /tmp/big && truncate -s 700000 /tmp/hole")
+        for path in ("/dev/shm/big", "/tmp/big", "/tmp/hole", "/usr/local/bin/node"):  # memory, the disk, nothing, the image
+            wanted = self.output(f"sha256sum < {path}").split()[0]
+            status, body = self.bytes_of("/files/download?path=" + path)
+            self.assertEqual((status, hashlib.sha256(body).hexdigest()), (200, wanted), path)
+        self.output("rm /dev/shm/big /tmp/big /tmp/hole")
 
     def test_symlink_loops(self):
         self.output("mkdir -p /tmp/loops/a/b && cd /tmp/loops && ln -s y x && ln -s x y && ln -s ../.. a/b/up && ln -s . self && echo needle > a/b/file")
@@ -324,7 +341,8 @@ class Limits(WholeToolbox):
         self.assertEqual(result["outOfMemory"]["limitBytes"], 1 << 30)
         self.assertGreater(result["outOfMemory"]["peakBytes"], 900 << 20)
         self.assertIn("memory limit of 1024.0 MiB", result["result"])
-        self.assertIn("python3", result["result"])  # the shell names the victim
+        self.assertEqual(result["outOfMemory"].get("victim"), "python3")
+        self.assertIn("out of memory: python3 was killed at the sandbox's memory limit", result["result"])
         self.assertEqual(self.output("echo on"), "on\n")
 
     def test_metrics_are_of_this_sandbox(self):
@@ -339,6 +357,87 @@ class Limits(WholeToolbox):
         # Nobody outside may say it in the platform's place.
         lie = self.ask("GET", "/system/metrics", headers={"X-Sebring-Resources": "cpus=64;disk=1;disk-used=1"})[1]
         self.assertEqual((lie["cpuCount"], lie["diskTotal"]), (2, 8 << 30))
+
+
+class Cut(WholeToolbox):
+    """The toolbox ends in the middle of every kind of request: each ends, with a typed error or visibly cut."""
+
+    def http(self, method, path, body=None, **more):
+        return lambda: self.answer_of(*self.ask(method, path, body, **more))
+
+    def answer_of(self, status, body):
+        self.assertGreaterEqual(status, 400, body)
+        self.assertEqual((body["statusCode"], bool(body["message"])), (status, True), body)
+        return status
+
+    def raw(self, head, body=b""):
+        """A request of which the rest never comes, or whose answer is taken only after the end."""
+        connection = socket.create_connection(("127.0.0.1", self.server.port), 60)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
+        head = head.replace("BOX", self.box) + f" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self.server.key}\r\n"
+        connection.sendall((head + (f"Content-Length: {1 << 30}\r\n" if body else "") + "\r\n").encode() + body)
+
+        def wait():
+            self.ended.wait(60)
+            got = b""
+            with contextlib.suppress(ConnectionError):
+                while piece := connection.recv(1 << 20):
+                    got += piece
+            connection.close()
+            return got
+        return wait
+
+    def websocket(self, path, first=None):
+        ws = WebSocket("127.0.0.1", self.server.port, f"/toolbox/{self.box}{path}", {"Authorization": f"Bearer {self.server.key}"}, timeout=60)
+        self.assertEqual(ws.status, 101)
+        if first is not None:
+            ws.send(first)
+
+        def wait():
+            with contextlib.suppress(ConnectionError):
+                while ws.receive() is not None:
+                    pass
+            self.assertNotEqual(ws.close_code, 1000)
+        return wait
+
+    def test_it_ends_in_the_middle_of_everything(self):
+        self.ended = threading.Event()
+        self.own_box()
+        pid = self.toolbox_pid()
+        silent = "import socket, time; s = socket.create_server(('127.0.0.1', 4000)); print(flush=True); time.sleep(1000)"
+        self.output(f"head -c 64M /dev/zero > large; (setsid python3 -c \"{silent}\" > up 2>&1 &); until [ -s up ]; do sleep 0.05; done")
+        for name in ("sync", "follow"):
+            self.assertEqual(self.ask("POST", "/process/session", {"sessionId": name})[0], 201)
+        command = self.ask("POST", "/process/session/follow/exec", {"command": "echo begun; sleep 1000", "runAsync": True})[1]["cmdId"]
+        forever = "import time; time.sleep(1000)"
+        download = self.raw("GET /toolbox/BOX/files/download?path=large")
+        waits = [self.http("POST", "/process/execute", {"command": "sleep 1000"}),
+                 self.http("POST", "/process/code-run", {"code": forever, "language": "python"}),
+                 self.http("POST", "/process/session/sync/exec", {"command": "sleep 1000"}),
+                 self.http("POST", "/git/clone", {"url": "http://127.0.0.1:4000/r.git", "path": "r"}),
+                 self.http("GET", "/proxy/4000/"),
+                 self.raw("POST /toolbox/BOX/files/upload-v2?path=half", b"x" * MIB),
+                 self.websocket(f"/process/session/follow/command/{command}/logs?follow=true"),
+                 self.websocket("/process/pty/create-connect?id=t", b"sleep 1000\n"),
+                 self.websocket("/process/interpreter/execute", json.dumps({"code": forever}))]
+        outcomes = {}
+        threads = [threading.Thread(target=lambda i=i, wait=wait: outcomes.update({i: wait()})) for i, wait in enumerate(waits)]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 60  # all that has a process has begun
+        while int(self.output("ps -eo args | grep -c -e '^sleep 1000$' -e 'time.sleep(1000)$' || true")) < 4:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+        self.ended.set()
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(sorted(outcomes), list(range(len(waits))), "some still wait, or ended in another way")
+        self.assertLess(len(download()), 64 * MIB)
+        self.assertEqual(self.server.execute(self.shared, "echo on")["result"], "on\n")
+        self.assertEqual(self.server.request("POST", f"/api/sandbox/{self.box}/recover")[0], 200)
+        self.assertEqual(self.output("ls -a | grep -c -e '^half$' -e sebring-upload || true"), "0\n")
+        self.assertEqual(self.output("stat -c %s large"), f"{64 * MIB}\n")
 
 
 class Doors(WholeToolbox):

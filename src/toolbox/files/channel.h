@@ -1,7 +1,8 @@
 #pragma once
 // How the daemon and a file worker talk: short messages on a SOCK_SEQPACKET pair, bodies in shared memory. One request
 // at a time. First the request's body goes in slots (body, ..., body_end), then the answer comes in them (head, data,
-// ..., end); the receiver of a slot gives it back with `free`.
+// ..., end); the receiver of a slot gives it back with `free`. A large file's bytes come through a pipe (piped), so
+// that nobody copies them.
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,9 @@ inline constexpr std::size_t kSlotBytes = 256 * 1024;
 // A request carries its head's query, an answer a small body: both stay below this.
 inline constexpr std::size_t kMessageBytesMax = 128 * 1024;
 inline constexpr std::size_t kInlineBodyMax = 96 * 1024;
+// Room wanted in the pipe, and the most that one message announces. Smaller bodies are not worth it.
+inline constexpr std::size_t kPipeBytes = 1024 * 1024;
+inline constexpr std::uint64_t kPipeFrom = 512 * 1024;
 
 enum class Kind : std::uint8_t {
   request,      // payload: Request
@@ -28,6 +32,7 @@ enum class Kind : std::uint8_t {
   free,         // slot
   head,         // payload: Head; slot 1: it is the whole answer
   data,         // slot, length
+  piped,        // length: so many bytes are in the pipe
   end,          // the answer is complete
   failed,       // it is not, and can not be mended: the connection must end
 };

@@ -54,6 +54,10 @@ Result<OpenFile> open_plain(const std::string& path) {
   return opened;
 }
 
+Error shorter(const std::string& path) {
+  return Error(Errc::internal, path + " became shorter while it was read").tagged("FILE_READ_FAILED");
+}
+
 // Errc::internal when the file has become shorter meanwhile: what was promised can not be sent.
 Result<void> send_bytes(const OpenFile& opened, ByteRange range, Responder& responder, const std::string& path) {
   if (!opened.content.empty()) {
@@ -64,13 +68,27 @@ Result<void> send_bytes(const OpenFile& opened, ByteRange range, Responder& resp
                   POSIX_FADV_SEQUENTIAL);
   std::uint64_t at = range.first;
   std::uint64_t left = range.length;
+  bool pipes = range.length >= kPipeFrom;
   while (left > 0) {
+    if (pipes) {
+      const ssize_t sent = responder.send_from(opened.file.get(), at, std::min<std::uint64_t>(left, kPipeBytes));
+      if (sent < 0 && errno == EINTR) continue;
+      if (sent < 0 && errno == EINVAL) {
+        pipes = false;
+        continue;
+      }
+      if (sent < 0) return fail(file_error(errno, path).tagged("FILE_READ_FAILED"));
+      if (sent == 0) return fail(shorter(path));
+      at += static_cast<std::uint64_t>(sent);
+      left -= static_cast<std::uint64_t>(sent);
+      continue;
+    }
     char* buffer = responder.buffer();
     const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, kSlotBytes));
     const ssize_t got = ::pread(opened.file.get(), buffer, wanted, static_cast<off_t>(at));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return fail(file_error(errno, path).tagged("FILE_READ_FAILED"));
-    if (got == 0) return fail(Errc::internal, path + " became shorter while it was read", "FILE_READ_FAILED");
+    if (got == 0) return fail(shorter(path));
     responder.commit(static_cast<std::size_t>(got));
     at += static_cast<std::uint64_t>(got);
     left -= static_cast<std::uint64_t>(got);

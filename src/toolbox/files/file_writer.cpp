@@ -128,6 +128,7 @@ Result<void> FileWriter::commit() {
   }
   if (in_place_ && bytes_ == 0 && ::ftruncate(file_.get(), 0) < 0) return fail_file(errno, "write " + target_);
   if (!in_place_) {
+    if (replaces_) replaced_.reset(::open(target_.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
     if (::rename(temporary_.c_str(), target_.c_str()) < 0) return fail_file(errno, "replace " + target_);
     temporary_.clear();
   }

@@ -22,6 +22,8 @@ class FileWriter {
 
   Result<void> write(std::string_view piece);
   Result<void> commit();
+  // After commit(): what was there before. Dropping a large file's pages takes a while, which no answer need wait for.
+  UniqueFd take_replaced() { return std::move(replaced_); }
   std::uint64_t bytes() const { return bytes_; }
   // No file can be made beside the target (a directory of another user's), so that it is overwritten itself, from the
   // first write() or the commit() on.
@@ -35,6 +37,7 @@ class FileWriter {
   std::string target_;     // after links
   std::string temporary_;  // name beside the target; empty: the file has none yet, or it is the target itself
   UniqueFd file_;
+  UniqueFd replaced_;
   bool in_place_ = false;
   bool replaces_ = false;
   std::uint64_t bytes_ = 0;

@@ -40,9 +40,10 @@ class SingleUpload final : public PartSink {
     return {};
   }
   // Only a complete body changes anything.
-  Result<void> commit() {
+  Result<UniqueFd> commit() {
     if (!finished_) return fail(Errc::invalid_argument, "multipart body: no field named file");
-    return finished_->commit();
+    SB_CHECK(finished_->commit());
+    return finished_->take_replaced();
   }
 
  private:
@@ -148,20 +149,23 @@ class BulkUpload final : public PartSink {
   std::size_t errors_count_ = 0;
 };
 
-Result<void> store_multipart(const std::string& path, std::string boundary, BodyReader& body) {
+// What was replaced: to be closed after the answer.
+Result<UniqueFd> store_multipart(const std::string& path, std::string boundary, BodyReader& body) {
   SingleUpload upload(path);
   MultipartParser parser(std::move(boundary), upload);
   SB_CHECK(parse_body(body, parser));
   return upload.commit();
 }
 
-Result<void> store_raw(const std::string& path, BodyReader& body) {
+Result<UniqueFd> store_raw(const std::string& path, BodyReader& body) {
   SB_TRY(FileWriter writer, FileWriter::open(path, true));
   for (;;) {
     SB_TRY(const std::string_view piece, body.next());
-    if (piece.empty()) return writer.commit();
+    if (piece.empty()) break;
     SB_CHECK(writer.write(piece));
   }
+  SB_CHECK(writer.commit());
+  return writer.take_replaced();
 }
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -172,7 +176,7 @@ Result<void> upload(const Request& request, BodyReader& body, Responder& respond
   SB_TRY(const std::string path, path_parameter(request, "path"));
   auto boundary = multipart_boundary(request.content_type);
   if (!boundary) return fail(Errc::invalid_argument, "request Content-Type isn't multipart/form-data");
-  SB_CHECK(store_multipart(path, *std::move(boundary), body));
+  SB_TRY(const UniqueFd replaced, store_multipart(path, *std::move(boundary), body));
   // No body: a strict old client can not read one here.
   responder.respond({});
   return {};
@@ -180,12 +184,13 @@ Result<void> upload(const Request& request, BodyReader& body, Responder& respond
 
 Result<void> upload_v2(const Request& request, BodyReader& body, Responder& responder) {
   SB_TRY(const std::string path, path_parameter(request, "path"));
+  UniqueFd replaced;
   if (auto boundary = multipart_boundary(request.content_type)) {
-    SB_CHECK(store_multipart(path, *std::move(boundary), body));
+    SB_TRY(replaced, store_multipart(path, *std::move(boundary), body));
   } else if (request.content_type.starts_with("multipart/")) {
     return fail(Errc::invalid_argument, "multipart body without a usable boundary");
   } else {
-    SB_CHECK(store_raw(path, body));
+    SB_TRY(replaced, store_raw(path, body));
   }
   std::string json = "{\"name\":";
   append_json_string(json, base_name(path));

@@ -1,5 +1,6 @@
 #include "toolbox/files/worker.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -128,6 +129,15 @@ void Responder::commit(std::size_t length) {
   connection_.send(Kind::data, static_cast<std::size_t>(std::exchange(current_, -1)), length);
 }
 
+ssize_t Responder::send_from(int file, std::uint64_t at, std::size_t most) {
+  flush();
+  auto offset = static_cast<off64_t>(at);
+  const ssize_t put = ::splice(file, &offset, connection_.pipe(), nullptr, std::min(most, kPipeBytes), SPLICE_F_MOVE);
+  if (put < 0 && errno == EPIPE) ::_exit(0);
+  if (put > 0) connection_.send(Kind::piped, 0, static_cast<std::size_t>(put));
+  return put;
+}
+
 void Responder::flush() { commit(std::exchange(filled_, 0)); }
 
 void Responder::write(std::string_view text) {
@@ -191,7 +201,7 @@ void serve_one(Connection& connection, const Request& request) {
 
 }  // namespace
 
-void run_file_worker(UniqueFd socket, UniqueFd memory) {
+void run_file_worker(UniqueFd socket, UniqueFd memory, UniqueFd pipe) {
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(022);
   // Memory that was used once stays, instead of being given back and cleared again for every request: a worker lives
@@ -201,7 +211,7 @@ void run_file_worker(UniqueFd socket, UniqueFd memory) {
   ::mallopt(M_TRIM_THRESHOLD, 16 << 20);
   auto slots = SharedSlots::map(std::move(memory));
   if (!slots) ::_exit(1);
-  Connection connection(std::move(socket), *std::move(slots));
+  Connection connection(std::move(socket), *std::move(slots), std::move(pipe));
   for (;;) serve_one(connection, wait_for_request(connection));
 }
 

@@ -12,15 +12,19 @@ namespace sebring::toolbox::files {
 // Ends the process when the daemon is gone: there is nobody left to answer.
 class Connection {
  public:
-  Connection(UniqueFd socket, SharedSlots slots) : socket_(std::move(socket)), slots_(std::move(slots)) {}
+  // `pipe`: its writing end.
+  Connection(UniqueFd socket, SharedSlots slots, UniqueFd pipe)
+      : socket_(std::move(socket)), slots_(std::move(slots)), pipe_(std::move(pipe)) {}
   void send(Kind kind, std::size_t slot = 0, std::size_t length = 0, std::string_view payload = {});
   // Waits for the next message; `payload` is what follows the header.
   MessageHeader receive(std::string& payload);
   char* slot(std::size_t index) const { return slots_.slot(index); }
+  int pipe() const { return pipe_.get(); }
 
  private:
   UniqueFd socket_;
   SharedSlots slots_;
+  UniqueFd pipe_;
   std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kMessageBytesMax);
 };
 
@@ -54,6 +58,9 @@ class Responder {
   char* buffer();
   // Sends the first `length` bytes of buffer(). With 0 nothing happens.
   void commit(std::size_t length);
+  // Sends at most `most` bytes of an open file from `at` on without copying them; waits until the pipe has room. 0 at
+  // the file's end, -1 with errno; EINVAL where the file system can not do it.
+  ssize_t send_from(int file, std::uint64_t at, std::size_t most);
   // Copies; collects small pieces into full buffers.
   void write(std::string_view text);
   void finish();
@@ -72,7 +79,7 @@ class Responder {
   std::size_t filled_ = 0;
 };
 
-// Runs until the daemon closes its end of `socket`. `memory` is the SharedSlots file.
-[[noreturn]] void run_file_worker(UniqueFd socket, UniqueFd memory);
+// Runs until the daemon closes its end of `socket`. `memory` is the SharedSlots file, `pipe` the writing end of a pipe.
+[[noreturn]] void run_file_worker(UniqueFd socket, UniqueFd memory, UniqueFd pipe);
 
 }  // namespace sebring::toolbox::files

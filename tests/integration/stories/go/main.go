@@ -99,6 +99,7 @@ func main() {
 	check("session", err == nil, err)
 	inSession, _, err := tools.ProcessAPI.SessionExecuteCommand(ctx, "s").Request(*toolbox.NewSessionExecuteRequest("echo out; echo err >&2")).Execute()
 	check("session exec", err == nil && inSession.GetStdout() == "out\n" && inSession.GetStderr() == "err\n", err)
+	wholeToolbox(ctx, client, tools, sandbox.Id)
 
 	listed, _, err := client.SandboxAPI.ListSandboxes(ctx).Labels(`{"story":"go"}`).Limit(5).Execute()
 	check("list with labels", err == nil && len(listed.Items) == 1 && listed.Items[0].Id == sandbox.Id, err)
