@@ -251,9 +251,9 @@ struct Client::State {
       if (asked.response && connection->reusable() && self->idle.size() < self->idle_max) {
         self->idle.push_back(std::move(connection));
       }
+      if (!asked.response && reused && !asked.answered) self->idle.clear();  // as old as the one that failed
       if (asked.response || !reused || asked.answered || !is_idempotent(head.method))
         co_return std::move(asked.response);
-      self->idle.clear();  // as old as the one that failed
     }
   }
 };
