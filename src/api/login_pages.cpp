@@ -63,6 +63,7 @@ net::Response LoginPages::page(int status, std::string_view content) const {
                        "form-action 'self' " +
                            origin_ + " " + preview_source_);
   response.headers.set("X-Frame-Options", "DENY");
+  response.headers.set("Referrer-Policy", "same-origin");  // with none at all browsers do not say who sent the form
   return response;
 }
 

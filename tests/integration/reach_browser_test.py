@@ -54,7 +54,7 @@ def jupyter_archive():
     """What `pip install jupyterlab` made outside, for the same Python inside; without what a notebook never loads."""
     made = subprocess.run([HERE / "env" / "create", "python-jupyter"], stdout=subprocess.PIPE, text=True, check=True)
     folder = pathlib.Path(made.stdout.strip().splitlines()[-1])
-    unused = re.compile(r"/(__pycache__|tests?|debugpy|pip|setuptools)(/|$)|/babel/locale-data/(?!en|root)|\.map$|/galata/|/staging/")
+    unused = re.compile(r"/(__pycache__|tests?|debugpy|pip|setuptools)(/|$)|/babel/locale-data/(?!en|root)|\.map$|/galata/")
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         for source, name in ((next(folder.glob("lib/python3*/site-packages")), "packages"), (folder / "share", "share")):

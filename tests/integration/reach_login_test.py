@@ -91,7 +91,7 @@ class Pages(unittest.TestCase):
         status, headers, text = ask("/login")
         self.assertEqual(status, 200)
         self.assertIn("API key", text)
-        self.assertEqual((headers["Cache-Control"], headers["Referrer-Policy"], headers["X-Frame-Options"]), ("no-store", "no-referrer", "DENY"))
+        self.assertEqual((headers["Cache-Control"], headers["Referrer-Policy"], headers["X-Frame-Options"]), ("no-store", "same-origin", "DENY"))
         policy = headers["Content-Security-Policy"]
         self.assertIn("default-src 'none'", policy)
         self.assertIn("frame-ancestors 'none'", policy)

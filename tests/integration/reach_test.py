@@ -332,7 +332,7 @@ class AsAnEditor(unittest.TestCase):
         port, control = free_port(), f"{directory}/editor-{number}"
         client = subprocess.Popen(["ssh", *reach.options(), "-T", "-D", str(port), "-M", "-S", control, "-o", "ConnectTimeout=30",
                                    token + "@127.0.0.1", "bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        self.addCleanup(lambda: (client.kill(), client.communicate()))
+        self.addCleanup(lambda: (client.kill(), client.wait(), client.stdout.close()))
         client.stdin.write(INSTALL.encode())
         client.stdin.flush()
         said = b""
@@ -343,13 +343,12 @@ class AsAnEditor(unittest.TestCase):
         return client, port, control, int(said.partition(b"listeningOn==")[2].partition(b"==")[0])
 
     def ask(self, port, inside, path):
-        connection = socket.create_connection(("127.0.0.1", port), 20)
-        self.addCleanup(connection.close)
-        connection.sendall(b"\x05\x01\x00\x05\x01\x00\x01\x7f\0\0\x01" + inside.to_bytes(2, "big"))
-        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
         got = b""
-        while piece := connection.recv(65536):
-            got += piece
+        with socket.create_connection(("127.0.0.1", port), 20) as connection:
+            connection.sendall(b"\x05\x01\x00\x05\x01\x00\x01\x7f\0\0\x01" + inside.to_bytes(2, "big"))
+            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+            while piece := connection.recv(65536):
+                got += piece
         return got.rpartition(b"\r\n\r\n")[2].decode()
 
     def test_server_over_a_dynamic_forward(self):
@@ -458,7 +457,7 @@ class Access(unittest.TestCase):
 
     def test_ten_thousand_guesses_hold_nobody_up(self):
         # Each of these addresses has used up its free guesses; what follows is turned away before any key exchange.
-        guessers = [f"127.0.3.{number}" for number in (1, 2, 3, 4)]
+        guessers = [f"127.0.3.{number}" for number in (1, 2)]
         for address in guessers:
             for number in range(11):
                 self.assertNotEqual(ssh("true", token=f"{number:032}", before=["-b", address]).returncode, 0)
@@ -472,7 +471,7 @@ class Access(unittest.TestCase):
                         connection.recv(1)
                 tried.append(address)
         before = self.cost()
-        threads = [threading.Thread(target=guess, args=(number,)) for number in guessers]
+        threads = [threading.Thread(target=guess, args=(address,)) for address in guessers * 2]
         for thread in threads:
             thread.start()
         for _ in range(3):
