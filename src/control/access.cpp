@@ -1,5 +1,9 @@
 #include "control/access.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "base/random.h"
 #include "base/text.h"
 #include "control/archive_job.h"
@@ -22,14 +26,27 @@ bool is_coming_up(SandboxState state) {
          state == SandboxState::resizing || state == SandboxState::forking || state == SandboxState::snapshotting;
 }
 
-Reach reach_of(const std::string& id, const LiveSandbox& live) {
+bool wakes(const ControlConfig& config, const LiveSandbox& live) {
+  switch (live.state) {
+    case SandboxState::paused:
+    case SandboxState::pausing:
+      return live.wakes.value_or(live.intervals.pause > 0);
+    case SandboxState::stopped:
+    case SandboxState::stopping:
+      return live.wakes.value_or(config.wake_stopped) && !(live.intervals.destroy == 0);
+    default:
+      return false;
+  }
+}
+
+Reach reach_of(const ControlConfig& config, const std::string& id, const LiveSandbox& live) {
   const bool started = live.state == SandboxState::started;
   return {.id = id,
           .organization_id = live.organization_id,
           .state = live.state,
           .socket = started ? live.socket : "",
           .is_public = live.is_public,
-          .wakes = live.state == SandboxState::paused && live.intervals.pause > 0};
+          .wakes = wakes(config, live)};
 }
 
 // A link is bound to its port: the same text for another port is another token.
@@ -51,17 +68,55 @@ asio::awaitable<Result<Reach>> AccessControl::find(std::string sandbox_id) {
     live = control_->live.find(sandbox_id);
   }
   if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
-  co_return reach_of(sandbox_id, *live);
+  co_return reach_of(control_->config, sandbox_id, *live);
+}
+
+// The start belongs to nobody: whoever asked first may go away, and the others still want it.
+struct AccessControl::Waking {
+  explicit Waking(const asio::any_io_executor& executor) : over(executor) {
+    over.expires_at(std::chrono::steady_clock::time_point::max());
+  }
+  asio::steady_timer over;
+  std::optional<Result<void>> outcome;
+  bool ended = false;
+};
+
+asio::awaitable<void> AccessControl::run_waking(Control& control, std::string organization_id, std::string sandbox_id,
+                                                std::shared_ptr<Wakings> wakings) {
+  // However this ends: who comes next starts anew, and nobody waits for ever.
+  struct End {
+    std::shared_ptr<Wakings> wakings;
+    std::string id;
+    std::shared_ptr<Waking> waking;
+    ~End() {
+      wakings->erase(id);
+      waking->ended = true;
+      waking->over.cancel();
+    }
+  };
+  const End end{wakings, sandbox_id, (*wakings)[sandbox_id]};
+  auto started = co_await start_sandbox(control, std::move(organization_id), std::move(sandbox_id), StartedBy::use);
+  end.waking->outcome.emplace(started ? Result<void>{} : std::unexpected(std::move(started).error()));
 }
 
 asio::awaitable<Result<Reach>> AccessControl::wake(std::string sandbox_id) {
   auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
-  if (!reach_of(sandbox_id, *live).wakes) {
-    co_return fail(Errc::conflict, "Sandbox is not started (state: " + std::string(model::to_text(live->state)) + ")");
+  auto found = wakings_->find(sandbox_id);
+  auto waking = found == wakings_->end() ? nullptr : found->second;
+  if (!waking) {
+    if (live->state == SandboxState::started) co_return co_await find(sandbox_id);  // somebody else's has just ended
+    if (!wakes(control_->config, *live)) {
+      co_return fail(Errc::conflict,
+                     "Sandbox is not started (state: " + std::string(model::to_text(live->state)) + ")");
+    }
+    waking = std::make_shared<Waking>(control_->executor);
+    wakings_->emplace(sandbox_id, waking);
+    control_->tasks.spawn("wake sandbox", run_waking(*control_, live->organization_id, sandbox_id, wakings_));
   }
-  const std::string organization = live->organization_id;
-  SB_CO_CHECK(co_await start_sandbox(*control_, organization, sandbox_id));
+  if (!waking->ended) co_await waking->over.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (!waking->outcome) co_return fail(Errc::unavailable, "The server is stopping");
+  SB_CO_CHECK(*waking->outcome);
   co_return co_await find(sandbox_id);
 }
 

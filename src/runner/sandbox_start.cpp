@@ -94,6 +94,9 @@ static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, ru
 }
 
 asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
+  if (!spec.linked_to.empty() && !parts_.host.firewall())
+    co_return fail(Errc::not_implemented,
+                   "linked sandboxes need a network, which this machine lacks: " + parts_.host.network_complaint());
   StartJob job;
   job.fresh = sandbox->record.disk.empty();
   job.base = spec.base;
@@ -103,6 +106,7 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   job.record.hostname = spec.hostname;
   job.record.hosts = spec.hosts;
   job.record.network = spec.network;
+  job.record.linked_to = spec.linked_to;
   std::uint64_t files = hash_of(runtime::hosts_text(spec.hostname, spec.hosts) + parts_.host.resolv_conf());
   SB_CO_TRY(job.spec.layers, layer_paths(job.record.layers));
   job.spec.upper = sandbox->record.disk;
@@ -122,7 +126,7 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   sandbox->record = std::move(outcome.record);
   sandbox->container.emplace(std::move(outcome.container));
   watch(sandbox);
-  co_return Result<void>{};
+  co_return join_group(*sandbox);
 }
 
 asio::awaitable<Result<bj::object>> Sandboxes::ensure_running(std::string id, Spec spec) {
@@ -132,6 +136,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::ensure_running(std::string id, Sp
   Handle sandbox = locked.sandbox;
   if (sandbox->container) {
     if (sandbox->life && sandbox->life->ended) co_return fail(Errc::unavailable, "sandbox " + id + " has just ended");
+    SB_CO_CHECK(join_group(*sandbox));
     co_return report_of(*sandbox);
   }
   bool fresh = sandbox->record.disk.empty();
