@@ -64,7 +64,7 @@ TEST_CASE("a hundred who come at once make one start, and the first may go away"
   std::size_t served = 0, failed = 0;
   asio::cancellation_signal first;
   const auto count = [&](std::exception_ptr thrown, Result<Reach> reach) {
-    thrown == nullptr && reach && !reach->socket.empty() ? ++served : ++failed;
+    thrown == nullptr&& reach && !reach->socket.empty() ? ++served : ++failed;
   };
   asio::co_spawn(bench.io, access.wake(made.id), asio::bind_cancellation_slot(first.slot(), count));
   for (int i = 0; i < 99; ++i) asio::co_spawn(bench.io, access.wake(made.id), count);

@@ -114,8 +114,8 @@ class Sandboxes {
 
   Parts parts_;
   std::map<std::string, Handle, std::less<>> sandboxes_;
-  std::map<std::string, std::set<std::string>> linked_;  // id -> ids of those linked to it
-  std::optional<os::Netlink> netfilter_;                 // the loop's own, made when it is needed first
+  std::map<std::string, std::set<std::string>> linked_;         // id -> ids of those linked to it
+  std::optional<os::Netlink> netfilter_;                        // the loop's own, made when it is needed first
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of other threads
   bool closed_ = false;
   std::deque<std::string> to_reclaim_;  // groups of paused ones, one at a time: the workers are for those who wait

@@ -20,7 +20,7 @@ struct Spec {
   std::vector<runtime::HostEntry> hosts;
   runtime::NetworkPolicy network;
   std::string linked_to;  // id; empty: none
-  std::string toolbox;  // JSON text
+  std::string toolbox;    // JSON text
   bool must_exist = false;
 };
 

@@ -17,6 +17,7 @@
 namespace sebring::toolbox {
 namespace {
 
+constexpr const char* kPath = "/hosts";  // of no API
 constexpr std::string_view kBegin = "# linked sandboxes: written by sebring, until the end mark\n";
 constexpr std::string_view kEnd = "# end of linked sandboxes\n";
 constexpr std::size_t kFileBytesMax = 4 << 20;
@@ -97,7 +98,7 @@ Result<std::vector<Neighbour>> parse_neighbours(std::string_view text) {
 }
 
 void add_hosts_routes(net::Router& router) {
-  router.add("PUT", "/hosts",
+  router.add("PUT", kPath,
              simple([](const net::RequestHead& request, const net::PathParameters&,
                        std::string body) -> net::asio::awaitable<Result<net::Response>> {
                if (!request.headers.find(kInternalHeader)) co_return fail(Errc::not_found, "no such endpoint: /hosts");
