@@ -39,14 +39,19 @@ bool wakes(const ControlConfig& config, const LiveSandbox& live) {
   }
 }
 
-Reach reach_of(const ControlConfig& config, const std::string& id, const LiveSandbox& live) {
+// A program that begins with its sandbox is not there at once; one that does not begin is not waited for longer.
+constexpr std::int64_t kBeginMs = 10'000;
+
+Reach reach_of(const Control& control, const std::string& id, const LiveSandbox& live) {
   const bool started = live.state == SandboxState::started;
-  return {.id = id,
-          .organization_id = live.organization_id,
-          .state = live.state,
-          .socket = started ? live.socket : "",
-          .is_public = live.is_public,
-          .wakes = wakes(config, live)};
+  return {
+      .id = id,
+      .organization_id = live.organization_id,
+      .state = live.state,
+      .socket = started ? live.socket : "",
+      .is_public = live.is_public,
+      .wakes = wakes(control.config, live),
+      .patience_ms = live.woken == 0 ? 0 : std::max<std::int64_t>(0, live.woken + kBeginMs - control.service.now())};
 }
 
 // A link is bound to its port: the same text for another port is another token.
@@ -68,7 +73,7 @@ asio::awaitable<Result<Reach>> AccessControl::find(std::string sandbox_id) {
     live = control_->live.find(sandbox_id);
   }
   if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
-  co_return reach_of(control_->config, sandbox_id, *live);
+  co_return reach_of(*control_, sandbox_id, *live);
 }
 
 // The start belongs to nobody: whoever asked first may go away, and the others still want it.
@@ -95,7 +100,11 @@ asio::awaitable<void> AccessControl::run_waking(Control& control, std::string or
     }
   };
   const End end{wakings, sandbox_id, (*wakings)[sandbox_id]};
+  const auto* live = control.live.find(sandbox_id);
+  const bool anew = live != nullptr && !model::holds_processes(live->state);
   auto started = co_await start_sandbox(control, std::move(organization_id), std::move(sandbox_id), StartedBy::use);
+  if (auto* woken = control.live.find(end.id); woken != nullptr && started && anew)
+    woken->woken = control.service.now();
   end.waking->outcome.emplace(started ? Result<void>{} : std::unexpected(std::move(started).error()));
 }
 
