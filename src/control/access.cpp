@@ -101,7 +101,7 @@ asio::awaitable<void> AccessControl::run_waking(Control& control, std::string or
   };
   const End end{wakings, sandbox_id, (*wakings)[sandbox_id]};
   const auto* live = control.live.find(sandbox_id);
-  const bool anew = live != nullptr && !model::holds_processes(live->state);
+  const bool anew = live != nullptr && live->state != SandboxState::paused && live->state != SandboxState::pausing;
   auto started = co_await start_sandbox(control, std::move(organization_id), std::move(sandbox_id), StartedBy::use);
   if (auto* woken = control.live.find(end.id); woken != nullptr && started && anew)
     woken->woken = control.service.now();

@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+
 #include "control/access.h"
 #include "control/authenticate.h"
 #include "control/live_index.h"
