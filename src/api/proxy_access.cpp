@@ -11,8 +11,7 @@ proxy::Sandbox for_proxy(const control::Reach& reach) {
           .started = !reach.socket.empty(),
           .toolbox_socket = reach.socket,
           .is_public = reach.is_public,
-          .warning_page = false,
-          .patience = std::chrono::milliseconds(reach.patience_ms)};
+          .warning_page = false};
 }
 
 Result<proxy::Sandbox> for_proxy(Result<control::Reach> reach) {

@@ -39,9 +39,6 @@ bool wakes(const ControlConfig& config, const LiveSandbox& live) {
   }
 }
 
-// A program that begins with its sandbox is not there at once; one that does not begin is not waited for longer.
-constexpr std::int64_t kBeginMs = 10'000;
-
 Reach reach_of(const Control& control, const std::string& id, const LiveSandbox& live) {
   const bool started = live.state == SandboxState::started;
   return {
@@ -100,11 +97,8 @@ asio::awaitable<void> AccessControl::run_waking(Control& control, std::string or
     }
   };
   const End end{wakings, sandbox_id, (*wakings)[sandbox_id]};
-  const auto* live = control.live.find(sandbox_id);
-  const bool anew = live != nullptr && live->state != SandboxState::paused && live->state != SandboxState::pausing;
   auto started = co_await start_sandbox(control, std::move(organization_id), std::move(sandbox_id), StartedBy::use);
-  if (auto* woken = control.live.find(end.id); woken != nullptr && started && anew)
-    woken->woken = control.service.now();
+  woken->woken = control.service.now();
   end.waking->outcome.emplace(started ? Result<void>{} : std::unexpected(std::move(started).error()));
 }
 

@@ -25,8 +25,7 @@ struct Reach {
   model::SandboxState state = model::SandboxState::unknown;
   std::string socket;  // of its toolbox; empty unless it can be reached now
   bool is_public = false;
-  bool wakes = false;            // stopped or paused, to be started by use
-  std::int64_t patience_ms = 0;  // its programs may need this long still to begin to serve
+  bool wakes = false;  // stopped or paused, to be started by use
 };
 
 // What a token of one sandbox lets in.

@@ -19,7 +19,6 @@ struct LiveSandbox {
   std::string organization_id;
   model::SandboxState state = model::SandboxState::unknown;
   bool is_public = false;
-  model::ServiceMs woken = 0;  // when use started it
   std::optional<bool> wakes;   // by kWakeLabel; else: paused for idleness yes, stopped as the server is set
   model::Resources used;
   model::Intervals intervals;

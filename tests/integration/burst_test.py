@@ -127,16 +127,6 @@ class Waking(Case):
         self.assertEqual(done.stdout, "awake\n", done.stderr)
         self.assertEqual([self.state(box) for box in (called, visited, logged_in)], ["started"] * 3)
 
-    def test_a_visit_waits_for_what_begins_with_the_sandbox(self):
-        box = self.box()
-        self.server.execute(box, "echo ready > index.html")
-        self.good("POST", f"/api/sandbox/{box}/stop?force=true")
-        token = self.good("GET", f"/api/sandbox/{box}/ports/8126/preview-url")["token"]
-        with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            visit = pool.submit(self.api, "GET", f"/preview/{box}/8126/", headers={"X-Daytona-Preview-Token": token, "Authorization": None})
-            self.assertEqual(self.server.execute(box, "(sleep 1; nohup python3 -m http.server 8126 >/dev/null 2>&1) >/dev/null 2>&1 &")["exitCode"], 0)
-            self.assertEqual(visit.result(), (200, "ready\n"))
-
     def test_a_hundred_at_once_make_one_start(self):
         box = self.stopped()
         log = len(self.server.log())
