@@ -41,14 +41,12 @@ bool wakes(const ControlConfig& config, const LiveSandbox& live) {
 
 Reach reach_of(const Control& control, const std::string& id, const LiveSandbox& live) {
   const bool started = live.state == SandboxState::started;
-  return {
-      .id = id,
-      .organization_id = live.organization_id,
-      .state = live.state,
-      .socket = started ? live.socket : "",
-      .is_public = live.is_public,
-      .wakes = wakes(control.config, live),
-      .patience_ms = live.woken == 0 ? 0 : std::max<std::int64_t>(0, live.woken + kBeginMs - control.service.now())};
+  return {.id = id,
+          .organization_id = live.organization_id,
+          .state = live.state,
+          .socket = started ? live.socket : "",
+          .is_public = live.is_public,
+          .wakes = wakes(control.config, live)};
 }
 
 // A link is bound to its port: the same text for another port is another token.
@@ -98,7 +96,6 @@ asio::awaitable<void> AccessControl::run_waking(Control& control, std::string or
   };
   const End end{wakings, sandbox_id, (*wakings)[sandbox_id]};
   auto started = co_await start_sandbox(control, std::move(organization_id), std::move(sandbox_id), StartedBy::use);
-  woken->woken = control.service.now();
   end.waking->outcome.emplace(started ? Result<void>{} : std::unexpected(std::move(started).error()));
 }
 
