@@ -53,14 +53,14 @@ make_programs_disk() {
   snapshots/build tiny "$programs/image" >"$work/snapshot.log" 2>&1 || { cat "$work/snapshot.log"; exit 1; }
   cp scripts/vm-init.sh "$programs/init"
   chmod 755 "$programs/init"
-  printf 'SHORT=%s\nPATIENCE=%s\n' "$short" "$((patience * 20))" >"$programs/options"
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  printf 'SHORT=%s\nPATIENCE=%s\nPORT=%s\n' "$short" "$((patience * 20))" "$port" >"$programs/options"
   mke2fs -q -t ext4 -d "$programs" "$work/programs.img" 256M
 }
 
 # The guest's console is its answer, a line into its serial port our order.
 boot() {
   local image=$1 append="console=ttyS0 quiet panic=-1 mitigations=off no_timer_check random.trust_cpu=on"
-  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   mkfifo "$work/orders"
   exec 8<>"$work/orders"
   TMPDIR=$work qemu-system-x86_64 -machine q35 -accel "${SEBRING_VM_ACCEL:-tcg}" -cpu max -smp 2 -m 3072 \

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Builds and runs all tests; called by `./dev test [STAGE...]`. The last line is "N passed, N failed, N skipped".
 
-Stages: format unit root toolbox integration browser sdk faults bench-smoke, and on request tidy, vm-short, vm. Without
-arguments all but the last three and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and
+Stages: format unit root toolbox integration browser sdk faults bench-smoke tidy vm-short, and on request vm. Without
+arguments all but the last and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and
 is shown when it fails.
 """
 
@@ -145,7 +145,7 @@ def stage_vm():
 STAGES = {"format": stage_format, "unit": stage_unit, "root": stage_root, "toolbox": stage_toolbox,
           "integration": stage_integration, "browser": stage_browser, "sdk": stage_sdk, "faults": stage_faults,
           "bench-smoke": stage_bench_smoke, "tidy": stage_tidy, "vm-short": stage_vm_short, "vm": stage_vm}
-ON_REQUEST = ("tidy", "vm-short", "vm")
+ON_REQUEST = ("vm",)
 
 
 def drop_orphan_tables():

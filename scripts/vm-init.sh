@@ -55,7 +55,7 @@ doctor() {
 
 serve() {
   ./sebring up --data-dir $data --listen 0.0.0.0:3000 --images /sebring/image \
-    --pool-size-gib 4 --slots 2 --patience "$PATIENCE" >/run/up.out 2>/run/up.err &
+    --public-url "http://127.0.0.1:$PORT" --pool-size-gib 4 --slots 2 --patience "$PATIENCE" >/run/up.out 2>/run/up.err &
   up=$!
   until grep -q '^ready ' /run/up.out; do
     if ! kill -0 $up 2>/dev/null; then

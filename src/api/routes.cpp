@@ -213,7 +213,7 @@ constexpr RouteEntry kRoutes[] = {
     {"GET", "/sandbox/{id}/secrets", Auth::service, "-", 200, "", "", "", "ResolveSandboxSecrets[]", nullptr},
     {"PUT", "/sandbox/{id}/secrets", Auth::key, "write:sandboxes", 200, "", "", "UpdateSandboxSecrets", "Sandbox", nullptr},
     {"GET", "/sandbox/{id}/signing-key", Auth::key, "-", 200, "Key for signed file links", "", "", "string", &get_signing_key},
-    {"POST", "/sandbox/{id}/signing-key/rotate", Auth::key, "write:sandboxes", 201, "A new key; links signed before end", "", "", "string", &rotate_signing_key},
+    {"POST", "/sandbox/{id}/signing-key/rotate", Auth::key, "write:sandboxes", 200, "A new key; links signed before end", "", "", "string", &rotate_signing_key},
     {"POST", "/sandbox/{id}/ttl/{ttlMinutes}", Auth::key, "write:sandboxes", 201, "Minutes from now until it is deleted", "", "", "Sandbox", &set_ttl},
     // ---- secret ----
     {"GET", "/secret", Auth::key, "-", 200, "", "", "", "Secret[]", nullptr},

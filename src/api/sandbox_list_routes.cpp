@@ -61,7 +61,7 @@ Result<store::Cursor> read_cursor(const std::string& text, SandboxSort sort) {
 
 void read_labels(QueryReader& query, store::SandboxFilter& filter) {
   auto text = query.text("labels");
-  if (!text) return;
+  if (!text || *text == "null") return;  // Python clients up to 0.18x write their None so
   auto object = json::parse_object(*text);
   if (!object) {
     query.error("Invalid labels JSON format");

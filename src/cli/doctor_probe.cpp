@@ -171,15 +171,15 @@ std::vector<Finding> firewall_parts() {
     Severity without;
     std::string_view cost, mend;
   } parts[] = {
-      {"connection states", "table inet t { chain c { ct state established accept; } }", Severity::degraded,
+      {"connection states", "table inet t { chain c { ct state established accept; }; }", Severity::degraded,
        "sandboxes have no network", "modprobe nft_ct"},
-      {"masquerading", "table inet t { chain c { type nat hook postrouting priority 100; masquerade; } }",
+      {"masquerading", "table inet t { chain c { type nat hook postrouting priority 100; masquerade; }; }",
        Severity::degraded, "sandboxes have no network", "modprobe -a nft_chain_nat nft_masq"},
       {"connection counts",
        "table inet t { set s { type ifname; size 16; flags dynamic; }; chain c { add @s { iifname ct count over 9 } "
-       "drop; } }",
+       "drop; }; }",
        Severity::advice, "one sandbox can fill the host's table of connections", "modprobe nft_connlimit"},
-      {"ARP rules", "table arp t { chain c { type filter hook input priority 0; arp operation request drop; } }",
+      {"ARP rules", "table arp t { chain c { type filter hook input priority 0; arp operation request drop; }; }",
        Severity::advice, "a sandbox can find out by ARP which other addresses the host has",
        "a kernel with CONFIG_NF_TABLES_ARP"},
   };

@@ -116,7 +116,7 @@ std::vector<std::string> list_sources(const std::string& project, const std::vec
     DIR* entries = ::opendir(directory.c_str());
     if (entries == nullptr) continue;
     std::vector<std::string> found;
-    while (const dirent* entry = ::readdir(entries)) {
+    while (const dirent* entry = ::readdir(entries)) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
       const std::string_view name = entry->d_name;
       if (entry->d_type == DT_DIR && !is_passed_over(name)) directories.push_back(directory + "/" + std::string(name));
       if (entry->d_type != DT_REG) continue;

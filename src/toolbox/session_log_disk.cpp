@@ -42,6 +42,7 @@ void LogDisk::remove_leftovers() {
   DIR* entries = ::fdopendir(directory->get());
   if (entries == nullptr) return;
   directory->release();
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
   while (const dirent* entry = ::readdir(entries)) ::unlinkat(::dirfd(entries), entry->d_name, 0);
   ::closedir(entries);
 }

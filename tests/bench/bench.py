@@ -22,7 +22,7 @@ import urllib.parse
 import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
-from harness import BUILD, Server, snapshot_directory  # noqa: E402
+from harness import BUILD, POOL, Server, snapshot_directory  # noqa: E402
 from ws import WebSocket  # noqa: E402
 
 import reach_bench  # noqa: E402
@@ -566,7 +566,12 @@ def main():
              "ssh": lambda s: reach_bench.ssh(sys.modules[__name__], s, 10 * scale), "peers": lambda s: peers(s, 12 * scale)}
     wanted = [p for p in arguments.only.split(",") if p] or list(parts)
     print(f"load {os.getloadavg()}, {os.cpu_count()} cpus, kernel {os.uname().release}; milliseconds unless said")
-    with Server({"slots": 64}) as server:
+    # A pool of its own: quota groups and directories of other servers' disks would be measured with it.
+    POOL.parent.mkdir(parents=True, exist_ok=True)
+    pool = pathlib.Path(tempfile.mkdtemp(prefix="bench-", dir=POOL.parent))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, pool, True)
+        server = stack.enter_context(Server({"slots": 64}, pool=pool))
         time.sleep(3)
         for name in wanted:
             try:

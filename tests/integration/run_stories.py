@@ -17,6 +17,10 @@ RUNS = [(name, ["{env}/bin/python", STORIES / script]) for name in ("python-0.19
 RUNS += [(name, ["{env}/bin/node", "--test", "--test-force-exit", STORIES / script]) for name in ("typescript-0.189", "typescript-newest")
          for script in sorted(p.name for p in STORIES.glob("typescript_*.mjs"))]
 RUNS += [("go-0.190", ["{story}"])]
+# Clients from before 0.190, and products with an SDK inside.
+RUNS += [("python-0.160", ["{env}/bin/python", "-W", "ignore", STORIES / "earlier" / "python_story.py"]),
+         ("python-integrations", ["{env}/bin/python", "-W", "ignore", STORIES / "earlier" / "products_story.py"]),
+         ("typescript-0.143", ["{env}/bin/node", "--test", "--test-force-exit", STORIES / "earlier" / "typescript_story.mjs"])]
 
 
 def environment(name):

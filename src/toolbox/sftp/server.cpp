@@ -380,7 +380,7 @@ void Server::read_directory(std::uint32_t id, PacketReader& reader, PacketWriter
   errno = 0;
   while (count < kNamesPerAnswer && names.size() < kPacketBytesMax / 2) {
     errno = 0;
-    const dirent* entry = ::readdir(handle->directory.get());
+    const dirent* entry = ::readdir(handle->directory.get());  // NOLINT(concurrency-mt-unsafe): a stream of our own
     if (!entry) break;
     struct stat status{};
     if (::fstatat(::dirfd(handle->directory.get()), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;

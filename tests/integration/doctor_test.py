@@ -1,0 +1,43 @@
+"""`sebring doctor` about this machine, on which the root tests pass: what they use must be reported as good. And with
+programs hidden: each lack has a cost and a cure."""
+
+import json
+import os
+import subprocess
+import unittest
+
+from harness import BUILD
+
+USED_BY_ROOT_TESTS = ("overlay", "seccomp filters", "memory", "pids", "cpu", "namespaces", "veth links", "nftables",
+                      "nftables: connection states", "nftables: masquerading", "nftables: connection counts",
+                      "nftables: ARP rules", "nft", "sebring-toolbox")
+
+
+def doctor(before=""):
+    script = before + f' exec "{BUILD / "sebring"}" doctor --json'
+    done = subprocess.run(["unshare", "-m", "bash", "-c", script], capture_output=True, text=True, timeout=60)
+    return json.loads(done.stdout), done.returncode
+
+
+class Doctor(unittest.TestCase):
+    def test_what_works_here_is_good(self):
+        report, code = doctor()
+        self.assertTrue(report["canRun"])
+        self.assertEqual(code, 0)
+        severities = {one["check"]: one["severity"] for one in report["findings"]}
+        for check in USED_BY_ROOT_TESTS:
+            self.assertEqual(severities.get(check), "ok", check)
+
+    def test_a_lack_has_cost_and_cure(self):
+        hidden = [path for path in ("/usr/sbin/nft", "/usr/sbin/mkfs.btrfs", "/sbin/mkfs.btrfs") if os.path.exists(path)]
+        report, _ = doctor("".join(f"mount --bind /dev/null {os.path.realpath(path)};" for path in hidden))
+        found = {one["check"]: one for one in report["findings"]}
+        for check in ("nft", "mkfs.btrfs"):
+            self.assertEqual(found[check]["severity"], "degraded", check)
+        for one in report["findings"]:
+            if one["severity"] != "ok":
+                self.assertTrue(one["cost"] and one["mend"], one)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,123 @@
+"""Who runs as what: the roles of a server, the daemon in a sandbox, and how fast all of it starts and stops."""
+
+import os
+import pathlib
+import stat
+import time
+import unittest
+
+from harness import Leftovers, Server
+
+SECOND_START_SECONDS_MAX = 2
+STOP_SECONDS_MAX = 5
+
+
+def status_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return {name: text.strip() for name, _, text in (line.partition(":") for line in lines)}
+
+
+def descriptors(pid):
+    folder = pathlib.Path(f"/proc/{pid}/fd")
+    return [os.readlink(folder / name) for name in os.listdir(folder)]
+
+
+def children(pid):
+    return [int(one) for task in os.listdir(f"/proc/{pid}/task")
+            for one in pathlib.Path(f"/proc/{pid}/task/{task}/children").read_text().split()]
+
+
+def started_at(pid):
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+
+
+class Processes(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.leftovers = Leftovers().__enter__()
+        cls.server = Server({"slots": 2}).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+        cls.leftovers.__exit__(None, None, None)
+
+    def test_control_has_no_privileges(self):
+        pid = self.server.role_pid("control")
+        status = status_of(pid)
+        self.assertNotIn("0", status["Uid"].split())
+        self.assertNotIn("0", status["Gid"].split())
+        self.assertEqual(status["Groups"], "")
+        self.assertEqual(status["NoNewPrivs"], "1")
+        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            self.assertEqual(int(status[name], 16), 0, name)
+        for path in descriptors(pid):
+            self.assertFalse("/pool" in path or "/runner" in path or "cgroup" in path, path)
+
+    def test_runner_listens_on_a_private_socket_only(self):
+        pid = self.server.role_pid("runner")
+        own = {path[8:-1] for path in descriptors(pid) if path.startswith("socket:[")}
+        for name in ("tcp", "tcp6", "udp", "udp6"):
+            used = {line.split()[9] for line in pathlib.Path(f"/proc/net/{name}").read_text().splitlines()[1:]}
+            self.assertFalse(own & used, name)
+        sockets = [path for path in self.server.run_dir().resolve().rglob("*") if path.is_socket()]
+        self.assertTrue(sockets)
+        for path in sockets:
+            folders = [path, *path.parents]
+            self.assertTrue(any(not os.stat(one).st_mode & (stat.S_IROTH | stat.S_IXOTH | stat.S_IWOTH) for one in folders), path)
+
+    def test_files_are_their_owners(self):
+        data = self.server.data
+        for name, mode in (("control", 0o700), ("runner", 0o700), ("profile.json", 0o600)):
+            self.assertEqual(stat.S_IMODE(os.stat(data / name).st_mode), mode, name)
+        self.assertNotEqual(os.stat(data / "control").st_uid, 0)
+        for path in (data / "control").iterdir():
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o600, path)
+
+    def test_daemon_waits_in_advance_and_serves_once(self):
+        runner = self.server.role_pid("runner")
+        deadline = time.monotonic() + 20
+        while len(children(runner)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        waiting = set(children(runner))
+        born = {pid: started_at(pid) for pid in waiting}
+        box = self.server.create(env={"HIDDEN": "s3cret"})
+        mine = [pid for pid in waiting if pathlib.Path(f"/proc/{pid}/comm").exists() and len(descriptors(pid)) > 6]
+        self.assertEqual(len(mine), 1, "one of those that waited has become the sandbox's daemon")
+        pid = mine[0]
+        self.assertEqual(started_at(pid), born[pid])
+        self.assertEqual(pathlib.Path(f"/proc/{pid}/environ").read_bytes(), b"")
+        for path in descriptors(pid):
+            inherited = path.startswith("/") and not path.startswith(("/dev/", "/memfd:sebring-toolbox", "/sys/fs/cgroup/"))
+            self.assertFalse(inherited, path)
+        status = status_of(pid)
+        self.assertGreater(int(status["Uid"].split()[0]), 65536)
+        self.assertEqual(status["Seccomp"], "2")
+        self.assertEqual(self.server.request("DELETE", f"/api/sandbox/{box['id']}")[0], 200)
+        deadline = time.monotonic() + 10
+        while pid in children(runner) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.assertNotIn(pid, children(runner))
+
+
+class Starting(unittest.TestCase):
+    def test_second_start_and_stop(self):
+        with Leftovers():
+            server = Server({"slots": 4})
+            try:
+                server.start()
+                box = server.create()
+                server.stop(STOP_SECONDS_MAX)
+                begin = time.monotonic()
+                server.start()
+                took = time.monotonic() - begin
+                self.assertLess(took, SECOND_START_SECONDS_MAX)
+                self.assertEqual(server.request("GET", f"/api/sandbox/{box['id']}")[1]["state"], "stopped")
+                server.delete_all()
+                server.stop(STOP_SECONDS_MAX)
+            finally:
+                server.__exit__(None, None, None)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
