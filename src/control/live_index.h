@@ -19,7 +19,7 @@ struct LiveSandbox {
   std::string organization_id;
   model::SandboxState state = model::SandboxState::unknown;
   bool is_public = false;
-  std::optional<bool> wakes;   // by kWakeLabel; else: paused for idleness yes, stopped as the server is set
+  std::optional<bool> wakes;  // by kWakeLabel; else: paused for idleness yes, stopped as the server is set
   model::Resources used;
   model::Intervals intervals;
   model::ServiceMs created = 0;

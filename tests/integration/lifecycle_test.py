@@ -397,8 +397,8 @@ class Idling(LifecycleTest):
                   "  accept = base64.b64encode(hashlib.sha1(key[0] + b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest())\n"
                   "  connection.sendall(b'HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: ' + accept + b'\\r\\n\\r\\n')\n"
                   "  kept.append(connection)\n")
-        self.good("POST", f"/toolbox/{box}/files/upload-v2?path=/tmp/socket.py", script, headers={"Content-Type": "application/octet-stream"})
-        self.run_in(box, "(nohup python3 /tmp/socket.py >/dev/null 2>&1 &)")
+        self.good("POST", f"/toolbox/{box}/files/upload-v2?path=/tmp/quiet_server.py", script, headers={"Content-Type": "application/octet-stream"})
+        self.run_in(box, "(nohup python3 /tmp/quiet_server.py >/dev/null 2>&1 &)")
         token = self.good("GET", f"/api/sandbox/{box}/ports/8125/preview-url")["token"]
         connect = lambda: WebSocket("127.0.0.1", self.server.port, f"/preview/{box}/8125/", {"X-Daytona-Preview-Token": token}, timeout=60)  # noqa: E731
         held = self.until("the server inside serves", lambda: next((s for s in [connect()] if s.status == 101), None))
