@@ -16,16 +16,16 @@ group_packages() {
         echo clang-19 lld-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev ccache ninja-build cmake pkg-config
         echo libboost1.81-dev libssl-dev libseccomp-dev libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev
         echo libarchive-dev libzstd-dev libssh-dev libssh2-1-dev libcurl4-openssl-dev libmnl-dev libnftnl-dev
-        echo doctest-dev zlib1g-dev libpcre2-dev
+        echo doctest-dev zlib1g-dev libpcre2-dev libnghttp2-dev
         ;;
     run) echo mmdebstrap btrfs-progs nftables iproute2 e2fsprogs zstd python3 ;;
     test)
         echo python3 python3-venv docker-registry skopeo umoci openssh-client openssh-server rsync nginx git strace curl procps
-        echo busybox-static musl-tools gcc zsh openssl
+        echo busybox-static musl-tools gcc zsh openssl nghttp2-client
         # Languages often come from elsewhere, newer than Debian's.
         if ! has_command node || ! has_command npm; then echo nodejs npm; fi
         ;;
-    bench) echo crun runc bubblewrap ;;
+    bench) echo crun runc bubblewrap caddy ;;
     vm) echo qemu-system-x86 mmdebstrap busybox-static kmod cpio e2fsprogs binutils curl python3 ;;
     browser) echo chromium ;;
     *) fail "unknown group '$1', see the head of $0" ;;

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Builds and runs all tests; called by `./dev test [STAGE...]`. The last line is "N passed, N failed, N skipped".
 
-Stages: format unit root toolbox integration browser sdk faults bench-smoke tidy vm-short, and on request vm. Without
-arguments all but the last and what SEBRING_SKIP names (comma-separated). Output of a stage goes to build/test-logs/ and
-is shown when it fails.
+Stages: format unit root toolbox integration browser sdk faults bench-smoke vm-short tidy, and on request vm. Without
+arguments all but the last and what SEBRING_SKIP names (comma-separated); tidy runs beside the others. Output of a stage
+goes to build/test-logs/ and is shown when it fails.
 """
 
+import ctypes
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -24,6 +26,7 @@ INTEGRATION = ROOT / "tests" / "integration"
 class Tally:
     passed = failed = skipped = 0
     problems = []
+    tidy = None  # runs beside the others
 
 
 def sources():
@@ -54,32 +57,52 @@ def count(output, failed):
     return passed, broken, skipped
 
 
-def run(name, command, cwd=ROOT, env=None, timeout=1800, tries=1):
-    """Runs one test program. With more tries a failure is repeated, and said to be flaky when it then passes."""
-    LOGS.mkdir(parents=True, exist_ok=True)
-    log = LOGS / (re.sub(r"[^A-Za-z0-9_.-]+", "-", name) + ".log")
-    start = time.monotonic()
-    with open(log, "wb") as output:
+def step_aside():
+    """Of a child before it starts: works only when nothing else wants to, and ends when we end."""
+    os.setsid()
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+    try:
+        with open("/proc/self/autogroup", "w", encoding="ascii") as file:
+            file.write("19")
+    except OSError:
+        pass
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+class Program:
+    """One test program; its output goes to a file of its own."""
+
+    def __init__(self, name, command, cwd=ROOT, env=None, aside=False):
+        LOGS.mkdir(parents=True, exist_ok=True)
+        self.name, self.log = name, LOGS / (re.sub(r"[^A-Za-z0-9_.-]+", "-", name) + ".log")
+        self.start = time.monotonic()
+        with open(self.log, "wb") as output:
+            self.process = subprocess.Popen([str(part) for part in command], cwd=cwd, env={**os.environ, **(env or {})},
+                                            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                                            preexec_fn=step_aside if aside else None)
+
+    def finish(self, timeout=1800):
         try:
-            code = subprocess.run([str(part) for part in command], cwd=cwd, env={**os.environ, **(env or {})}, stdin=subprocess.DEVNULL,
-                                  stdout=output, stderr=subprocess.STDOUT, timeout=timeout).returncode
+            code = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
             code = "timed out"
-    text = log.read_text(errors="replace")
-    if code != 0 and tries > 1:
-        print(f"FLAKY? {name}: {code}, once more", flush=True)
-        print("\n".join("     " + line for line in text.splitlines()[-40:]), flush=True)
-        return run(name, command, cwd, env, timeout, tries - 1)
-    passed, broken, skipped = count(text, code != 0)
-    Tally.passed += passed
-    Tally.failed += broken
-    Tally.skipped += skipped
-    verdict = "ok  " if code == 0 else "FAIL"
-    print(f"{verdict} {name}: {passed} passed, {broken} failed, {skipped} skipped ({time.monotonic() - start:.0f} s)", flush=True)
-    if code != 0:
-        Tally.problems.append(name)
-        print("\n".join("     " + line for line in text.splitlines()[-120:]), flush=True)
-    return code == 0
+        text = self.log.read_text(errors="replace")
+        passed, broken, skipped = count(text, code != 0)
+        Tally.passed += passed
+        Tally.failed += broken
+        Tally.skipped += skipped
+        print(f"{'ok  ' if code == 0 else 'FAIL'} {self.name}: {passed} passed, {broken} failed, {skipped} skipped "
+              f"({time.monotonic() - self.start:.0f} s)", flush=True)
+        if code != 0:
+            Tally.problems.append(self.name)
+            print("\n".join("     " + line for line in text.splitlines()[-120:]), flush=True)
+        return code == 0
+
+
+def run(name, command, cwd=ROOT, env=None, timeout=1800):
+    return Program(name, command, cwd, env).finish(timeout)
 
 
 def stage_format():
@@ -93,41 +116,45 @@ def stage_unit():
         for test in sorted(ASAN.glob("*_test")):
             if test.name != "root_test":
                 # Children that share their parent's memory until they execute look like uses of dead stacks.
-                run(f"unit {test.name} (AddressSanitizer)", [test], timeout=300, tries=2, env={"ASAN_OPTIONS": "detect_stack_use_after_return=0"})
+                run(f"unit {test.name} (AddressSanitizer)", [test], timeout=300, env={"ASAN_OPTIONS": "detect_stack_use_after_return=0"})
+
+
+def start_tidy():
+    Tally.tidy = Program("clang-tidy", ["python3", ROOT / "scripts" / "tidy.py"], aside=True)
 
 
 def stage_tidy():
-    run("clang-tidy", ["python3", ROOT / "scripts" / "tidy.py"], timeout=2700)
+    Tally.tidy.finish(2700)
 
 
 def stage_root():
     if (BUILD / "root_test").exists():
-        run("root tests", [BUILD / "root_test"], timeout=300, tries=2)
+        run("root tests", [BUILD / "root_test"], timeout=300)
 
 
 def stage_toolbox():
     for script in sorted(INTEGRATION.glob("toolbox_*_test.py")):
-        run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=420, tries=2)
+        run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=420)
 
 
 def stage_integration():
     for script in sorted(INTEGRATION.glob("*_test.py")):
         if not script.name.startswith("toolbox_") and not script.name.endswith("_browser_test.py"):
-            run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=420, tries=2)
+            run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=420)
 
 
 def stage_browser():
     for script in sorted(INTEGRATION.glob("*_browser_test.py")):
-        run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=600, tries=2)
+        run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=600)
 
 
 def stage_sdk():
-    run("official SDKs", ["python3", INTEGRATION / "run_stories.py"], cwd=INTEGRATION, timeout=600, tries=2)
+    run("official SDKs", ["python3", INTEGRATION / "run_stories.py"], cwd=INTEGRATION, timeout=600)
 
 
 def stage_faults():
     for script in sorted((ROOT / "tests" / "faults").glob("*_test.py")):
-        run(script.stem, ["python3", "-W", "ignore", script], cwd=script.parent, timeout=600, tries=2)
+        run(script.stem, ["python3", "-W", "ignore", script], cwd=script.parent, timeout=600)
 
 
 def stage_bench_smoke():
@@ -144,7 +171,7 @@ def stage_vm():
 
 STAGES = {"format": stage_format, "unit": stage_unit, "root": stage_root, "toolbox": stage_toolbox,
           "integration": stage_integration, "browser": stage_browser, "sdk": stage_sdk, "faults": stage_faults,
-          "bench-smoke": stage_bench_smoke, "tidy": stage_tidy, "vm-short": stage_vm_short, "vm": stage_vm}
+          "bench-smoke": stage_bench_smoke, "vm-short": stage_vm_short, "vm": stage_vm, "tidy": stage_tidy}
 ON_REQUEST = ("vm",)
 
 
@@ -168,7 +195,10 @@ def main():
     drop_orphan_tables()
     skip = os.environ.get("SEBRING_SKIP", "").split(",")
     start = time.monotonic()
-    for name in sys.argv[1:] or [stage for stage in STAGES if stage not in skip and stage not in ON_REQUEST]:
+    stages = sys.argv[1:] or [stage for stage in STAGES if stage not in skip and stage not in ON_REQUEST]
+    if "tidy" in stages:
+        start_tidy()  # takes what the others leave
+    for name in stages:
         print(f"== {name}", flush=True)
         STAGES[name]()
     print(f"{time.monotonic() - start:.0f} s in all" + (f"; failed: {', '.join(Tally.problems)}" if Tally.problems else ""))

@@ -11,6 +11,7 @@
 #include <boost/asio/signal_set.hpp>
 
 #include "api/control_plane.h"
+#include "api/login_pages.h"
 #include "api/proxy_access.h"
 #include "base/random.h"
 #include "base/text.h"
@@ -35,6 +36,8 @@ namespace {
 // What is in flight when we are told to stop may end; the supervisor kills after a second.
 constexpr std::chrono::milliseconds kStopGrace{600};
 constexpr std::size_t kSecretBytes = 32;
+// A client that gives up ends what it asked for in a sandbox that soon.
+constexpr std::chrono::milliseconds kLookEvery{200};
 
 Result<control::ControlConfig> control_config(const RoleInput& input) {
   const config::Config& from = input.config;
@@ -84,8 +87,10 @@ Result<std::string> preview_secret(const std::string& directory) {
 proxy::PreviewOptions preview_options(const config::Config& config, std::string secret) {
   proxy::PreviewOptions out;
   out.domain = config.preview_domain.substr(0, config.preview_domain.find(':'));
+  out.port = config.preview_domain.substr(out.domain.size());
   out.secret = std::move(secret);
   out.platform_url = config.public_url;
+  out.login_url = config.public_url + "/login";
   out.version = SEBRING_VERSION;
   return out;
 }
@@ -103,7 +108,7 @@ std::vector<std::string> words(std::string_view list) {
 struct Proxies {
   Proxies(asio::any_io_executor executor, control::AccessControl& control, const config::Config& config,
           proxy::TrustedProxies trusted, std::string secret)
-      : access(control),
+      : access(control, config.public_url.starts_with("https://")),
         shared(executor, access, std::move(trusted)),
         toolbox(shared),
         dialer(proxy::make_dialer(config.run_dir + "/dial.sock")),
@@ -155,6 +160,7 @@ class ControlProcess {
     SB_TRY(auto trusted, proxy::TrustedProxies::parse(words(config.trusted_proxies)));
     proxies_ =
         std::make_unique<Proxies>(io_.get_executor(), plane_.access(), config, std::move(trusted), std::move(secret_));
+    login_.emplace(plane_.control(), plane_.authenticator(), config.public_url, config.preview_domain);
     server_ = make_server("http");
     SB_CHECK(server_->listen_fd(std::move(input_.sockets.at("api"))));
     if (auto tls = input_.sockets.find("tls"); tls != input_.sockets.end()) {
@@ -174,8 +180,8 @@ class ControlProcess {
 
   std::unique_ptr<net::Server> make_server(const char* scheme) {
     return net::make_server(
-        io_.get_executor(), {}, [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); },
-        api::head_error_body);
+        io_.get_executor(), {.look_every = kLookEvery},
+        [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); }, api::head_error_body);
   }
 
   asio::awaitable<void> handle(net::Exchange& exchange, const char* scheme) {
@@ -184,6 +190,7 @@ class ControlProcess {
     if (proxies_->previews.wants(exchange.request())) return proxies_->previews.handle(exchange, scheme);
     if (path.starts_with("/toolbox/") || path.starts_with("/api/toolbox/"))
       return proxies_->toolbox.handle(exchange, scheme);
+    if (api::LoginPages::wants(exchange.request())) return login_->handle(exchange);
     if (path == "/preview-login") return proxies_->previews.handle_login(exchange);
     if (is_api(path)) return plane_.handle(exchange);
     return answer_elsewhere(exchange);
@@ -221,6 +228,7 @@ class ControlProcess {
   api::ControlPlane plane_;
   std::string secret_;
   std::unique_ptr<Proxies> proxies_;
+  std::optional<api::LoginPages> login_;
   asio::signal_set signals_;
   std::unique_ptr<net::Server> server_, secure_server_;
   std::unique_ptr<proxy::TlsFront> tls_;

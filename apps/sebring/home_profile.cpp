@@ -21,6 +21,7 @@ struct Person {
 };
 
 Person who_started() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads
   const char* sudo = std::getenv("SUDO_UID");
   const uid_t uid = sudo ? static_cast<uid_t>(parse_integer(sudo).value_or(0)) : ::getuid();
   std::vector<char> buffer(16 * 1024);
@@ -29,6 +30,7 @@ Person who_started() {
   ::getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found);
   Person out{uid, 0, ""};
   if (found) out = {uid, found->pw_gid, found->pw_dir};
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads
   if (const char* home = std::getenv("HOME"); home && !sudo && *home == '/') out.home = home;
   struct stat status{};
   // A service has "/" or a directory that does not exist; nothing is written there.

@@ -16,7 +16,9 @@ namespace {
 std::optional<std::string> given(const std::string& text) { return text.empty() ? std::nullopt : std::optional(text); }
 
 std::string home_directory() {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads
   if (const char* home = std::getenv("HOME"); home && *home == '/') return home;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): before there are threads
   const passwd* entry = ::getpwuid(::getuid());
   return entry ? entry->pw_dir : "";
 }

@@ -59,7 +59,8 @@ Result<PreparedImage> read_prepared_image(const std::string& directory) {
   const bj::value* layer = parsed ? parsed->if_contains("layer") : nullptr;
   if (!layer || !layer->is_object() || !cli::field(layer->get_object(), "digest").starts_with("sha256:"))
     return fail(Errc::invalid_argument, path + " is no description of a snapshot; build it again with snapshots/build");
-  return PreparedImage{cli::field(layer->get_object(), "digest"), "layer.tar.zst"};
+  return PreparedImage{cli::field(layer->get_object(), "digest"), "layer.tar.zst",
+                       cli::field(layer->get_object(), "compressed_digest")};
 }
 
 asio::awaitable<Result<void>> wait_for_runner(net::Client& runner, std::chrono::milliseconds deadline) {
@@ -85,10 +86,11 @@ asio::awaitable<Result<void>> ensure_image(net::Client& runner, std::string imag
   }
   if (holds_image(known, image->digest)) co_return Result<void>{};
   progress("importing the default snapshot; the first time this takes a while");
+  bj::object order{{"file", image->file}};
+  if (!image->blob_digest.empty()) order["blobDigest"] = image->blob_digest;
   const auto start = Steady::now();
-  auto outcome = co_await (
-      call(runner, "PUT", "/v1/images/" + image->digest, bj::object{{"file", image->file}}, kImportDeadline) ||
-      say_every_few_seconds(progress));
+  auto outcome = co_await (call(runner, "PUT", "/v1/images/" + image->digest, std::move(order), kImportDeadline) ||
+                           say_every_few_seconds(progress));
   auto& imported = std::get<0>(outcome);
   if (!imported) co_return fail(std::move(imported).error().while_doing("import the default snapshot"));
   progress("imported the default snapshot in " +

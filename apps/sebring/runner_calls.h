@@ -14,8 +14,9 @@ namespace asio = boost::asio;
 using Progress = std::function<void(std::string)>;
 
 struct PreparedImage {
-  std::string digest;  // "sha256:..." of the unpacked layer, which is its name everywhere
-  std::string file;    // name in the images directory
+  std::string digest;       // "sha256:..." of the unpacked layer, which is its name everywhere
+  std::string file;         // name in the images directory
+  std::string blob_digest;  // of the file as it is; "" when the description does not say
 };
 // From DIRECTORY/config.json as snapshots/build writes it. Errc::not_found saying how to make it.
 Result<PreparedImage> read_prepared_image(const std::string& directory);

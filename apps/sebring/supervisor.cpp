@@ -161,7 +161,8 @@ void Supervisor::check_pulse(Role& role) {
   role.silent_ticks = 0;
 }
 
-asio::awaitable<void> Supervisor::stop(std::string name, std::chrono::milliseconds grace) {
+asio::awaitable<void> Supervisor::stop(std::string name, std::chrono::milliseconds grace,
+                                       std::chrono::milliseconds patience) {
   Role* role = find(name);
   if (!role) co_return;
   role->stopping = true;
@@ -170,12 +171,15 @@ asio::awaitable<void> Supervisor::stop(std::string name, std::chrono::millisecon
   if (role->pid > 0) ::kill(role->pid, SIGTERM);
   bool killed = false;
   while (role->pid > 0) {
-    role->timer->expires_at(killed ? Steady::time_point::max() : end);
+    role->timer->expires_at(killed ? end + patience : end);
     co_await role->timer->async_wait(asio::as_tuple(asio::use_awaitable));  // ended() cancels it
     if (role->pid > 0 && !killed && Steady::now() >= end) {
       log_(name + " did not stop in time and is killed");
       ::kill(role->pid, SIGKILL);
       killed = true;
+    } else if (role->pid > 0 && killed && Steady::now() >= end + patience) {
+      log_(name + " is still ending; the next start does not wait for it");
+      co_return;
     }
   }
 }

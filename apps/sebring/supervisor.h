@@ -31,8 +31,9 @@ class Supervisor {
 
   // Starts the role now and for ever. One that has a pulse and loses it for kSilenceMax is killed.
   Result<void> add(RoleSpec spec);
-  // TERM, and KILL after `grace`; not started again. Returns when it is gone.
-  asio::awaitable<void> stop(std::string name, std::chrono::milliseconds grace);
+  // TERM, and KILL after `grace`; not started again. Returns when it is gone, or when the kernel has taken `patience`
+  // for burying it: what it held (mounts of thousands of sandboxes) is then still being closed.
+  asio::awaitable<void> stop(std::string name, std::chrono::milliseconds grace, std::chrono::milliseconds patience);
   // 0 when it does not run at the moment.
   pid_t pid_of(std::string_view name) const;
 

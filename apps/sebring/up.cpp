@@ -33,10 +33,11 @@ constexpr std::chrono::milliseconds kControlGrace{1000};
 constexpr std::chrono::milliseconds kSandboxGrace{1000};
 constexpr std::chrono::milliseconds kSandboxesDeadline{2500};
 // The runner gets what is left, and this at least: killed while it takes down slots it leaves work for the next start.
-constexpr std::chrono::milliseconds kAllOfIt{4700};
-constexpr std::chrono::milliseconds kRunnerGraceMin{1000};
+constexpr std::chrono::milliseconds kAllOfIt{4300};
+constexpr std::chrono::milliseconds kRunnerGraceMin{800};
+constexpr std::chrono::milliseconds kBurial{250};
 constexpr std::chrono::milliseconds kRunnerBack{1500};
-constexpr std::chrono::milliseconds kChildrenPatience{500};
+constexpr std::chrono::milliseconds kChildrenPatience{250};
 
 void log_line(std::string_view text) {
   // One write: lines of the roles go to the same place.
@@ -181,14 +182,14 @@ class Up {
   // Control first, so that nothing new is asked for; then what runs; then the one who runs it.
   asio::awaitable<void> stop() {
     const auto end = Steady::now() + kAllOfIt * config_.patience;
-    co_await supervisor_.stop("control", kControlGrace * config_.patience);
+    co_await supervisor_.stop("control", kControlGrace * config_.patience, kBurial * config_.patience);
     // Between two lives of the runner nobody would clean up.
     for (const auto until = Steady::now() + kRunnerBack * config_.patience;
          supervisor_.pid_of("runner") <= 0 && Steady::now() < until;)
       co_await net::sleep_for(std::chrono::milliseconds(10));
     if (config_.stop_sandboxes_on_exit && supervisor_.pid_of("runner") > 0) co_await stop_sandboxes();
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Steady::now());
-    co_await supervisor_.stop("runner", std::max(left, kRunnerGraceMin * config_.patience));
+    co_await supervisor_.stop("runner", std::max(left, kRunnerGraceMin * config_.patience), kBurial * config_.patience);
     if (config_.stop_sandboxes_on_exit) {
       end_children(kChildrenPatience);
       remove_run_dir(places_);

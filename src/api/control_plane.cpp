@@ -42,6 +42,7 @@ struct ControlPlane::Parts {
                 .tasks = tasks,
                 .names_in_flight = {},
                 .long_jobs = {},
+                .snapshots_in_flight = {},
                 .needs_repair = {}},
         authenticator(control),
         reconciler(control),

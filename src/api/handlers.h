@@ -72,9 +72,13 @@ SEBRING_HANDLER(get_organization);
 SEBRING_HANDLER(get_usage);
 SEBRING_HANDLER(list_members);
 SEBRING_HANDLER(list_classes);
+SEBRING_HANDLER(get_organization_of_sandbox);
 
 // preview_routes.cpp
 SEBRING_HANDLER(has_preview_access);
+SEBRING_HANDLER(is_public);
+SEBRING_HANDLER(is_preview_token);
+SEBRING_HANDLER(find_signed_preview);
 SEBRING_HANDLER(get_preview_url);
 SEBRING_HANDLER(get_signed_preview_url);
 SEBRING_HANDLER(expire_signed_preview_url);

@@ -101,6 +101,16 @@ SEBRING_HANDLER(get_organization) {
   co_return json_response(200, organization_json(context.control.config, organization));
 }
 
+SEBRING_HANDLER(get_organization_of_sandbox) {
+  const std::string& id = request.path["id"];
+  const auto* live = context.control.live.find(id);
+  if (live != nullptr && live->organization_id == request.caller.organization_id) {
+    SB_CO_TRY(auto found, co_await context.control.store.organizations.find(request.caller.organization_id));
+    if (found) co_return json_response(200, organization_json(context.control.config, *found));
+  }
+  co_return fail(Errc::not_found, "Organization with sandbox ID " + id + " not found");
+}
+
 SEBRING_HANDLER(get_usage) {
   SB_CO_TRY(auto organization, co_await own_organization(context, request));
   SB_CO_TRY(auto snapshots, co_await context.control.store.snapshots.count(organization.id));

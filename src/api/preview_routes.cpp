@@ -24,6 +24,14 @@ std::string preview_url(const control::ControlConfig& config, std::uint16_t port
   return config.preview_scheme + "://" + std::to_string(port) + "-" + label + "." + config.preview_domain;
 }
 
+// nullptr also for those of others.
+const control::LiveSandbox* own_live(ApiContext& context, const ApiRequest& request, const std::string& id) {
+  const auto* live = context.control.live.find(id);
+  return live != nullptr && live->organization_id == request.caller.organization_id ? live : nullptr;
+}
+
+Error no_such_preview(const std::string& id) { return Error(Errc::not_found, "Sandbox with ID " + id + " not found"); }
+
 asio::awaitable<Result<model::Sandbox>> own_sandbox(ApiContext& context, const ApiRequest& request) {
   return control::get_sandbox(context.control, request.caller.organization_id, request.path["id"]);
 }
@@ -33,6 +41,36 @@ asio::awaitable<Result<model::Sandbox>> own_sandbox(ApiContext& context, const A
 SEBRING_HANDLER(has_preview_access) {
   SB_CO_CHECK(co_await own_sandbox(context, request));
   co_return json_response(200, bj::value(true));
+}
+
+// What somebody else's preview proxy asks. The original wants a key of the service for it; here any key of the
+// organization will do, which could read the same from the sandbox itself. A "no" is the 404 of a sandbox that is not
+// there, so that nobody learns of private ones by asking.
+SEBRING_HANDLER(is_public) {
+  const std::string& id = request.path["id"];
+  const auto* live = own_live(context, request, id);
+  if (live == nullptr || !live->is_public) co_return fail(no_such_preview(id));
+  co_return json_response(200, bj::value(true));
+}
+
+SEBRING_HANDLER(is_preview_token) {
+  const std::string id = request.path["id"];
+  if (own_live(context, request, id) == nullptr) co_return fail(no_such_preview(id));
+  auto grant = co_await context.access.authorize_run_token(id, request.path["authToken"]);
+  if (!grant && grant.error().code() == Errc::unauthorized) co_return fail(no_such_preview(id));
+  if (!grant) co_return fail(grant.error());
+  co_return json_response(200, bj::value(true));
+}
+
+// Plain text, as the original sends it: clients read it as it stands.
+SEBRING_HANDLER(find_signed_preview) {
+  SB_CO_TRY(const std::uint16_t port, read_port(request));
+  auto use = co_await context.access.use_preview_link(request.path["signedPreviewToken"], port);
+  if (!use && use.error().code() != Errc::unauthorized) co_return fail(use.error());
+  if (!use || own_live(context, request, use->sandbox_id) == nullptr) {
+    co_return fail(Errc::forbidden, "Invalid or expired token");
+  }
+  co_return net::Response::text(200, use->sandbox_id, "text/html; charset=utf-8");
 }
 
 SEBRING_HANDLER(get_preview_url) {

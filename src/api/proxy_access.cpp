@@ -1,5 +1,7 @@
 #include "api/proxy_access.h"
 
+#include "api/login_pages.h"
+
 namespace sebring::api {
 namespace {
 
@@ -52,9 +54,11 @@ asio::awaitable<Result<proxy::TokenUse>> ProxyAccess::authorize_ssh(std::string 
   co_return for_proxy(co_await access_.use_ssh_token(std::move(token)), Grant::Kind::ssh_token);
 }
 
-// There is no login yet, so nobody is logged in.
-asio::awaitable<Result<Grant>> ProxyAccess::authorize_session(std::string, net::RequestHead) {
-  co_return fail(Errc::unauthorized, "not logged in");
+asio::awaitable<Result<Grant>> ProxyAccess::authorize_session(std::string sandbox_id, net::RequestHead head) {
+  auto hash = login_hash_of(head, secure_);
+  if (!hash) co_return fail(Errc::unauthorized, "not logged in");
+  SB_CO_CHECK(co_await access_.authorize_login(std::move(sandbox_id), *hash));
+  co_return Grant{Grant::Kind::user, *hash};
 }
 
 asio::awaitable<Result<void>> ProxyAccess::recheck(std::string sandbox_id, Grant grant) {
@@ -78,7 +82,7 @@ asio::awaitable<Result<void>> ProxyAccess::recheck(std::string sandbox_id, Grant
       // Checked with its expiry at each request; a transfer under way ends with its sandbox.
       co_return Result<void>{};
     case Grant::Kind::user:
-      break;
+      co_return co_await access_.authorize_login(std::move(sandbox_id), std::move(grant.reference));
   }
   co_return fail(Errc::unauthorized, "Invalid or expired token");
 }

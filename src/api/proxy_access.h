@@ -9,7 +9,8 @@ namespace asio = boost::asio;
 // What the proxy asks, answered by the control plane of this process.
 class ProxyAccess final : public proxy::Access {
  public:
-  explicit ProxyAccess(control::AccessControl& access) : access_(access) {}
+  // `secure`: browsers reach the platform by TLS, which decides the name of the login's cookie.
+  ProxyAccess(control::AccessControl& access, bool secure) : access_(access), secure_(secure) {}
   asio::awaitable<Result<proxy::Sandbox>> find(std::string sandbox_id) override;
   asio::awaitable<Result<proxy::Grant>> authorize_bearer(std::string sandbox_id, std::string token,
                                                          std::string organization_id) override;
@@ -25,6 +26,7 @@ class ProxyAccess final : public proxy::Access {
 
  private:
   control::AccessControl& access_;
+  bool secure_;
 };
 
 }  // namespace sebring::api

@@ -48,7 +48,7 @@ constexpr RouteEntry kRoutes[] = {
     {"POST", "/sandbox/{id}/start", Auth::key, "write:sandboxes", 200, "Start or resume it", "", "", "Sandbox", &start_sandbox},
     {"POST", "/sandbox/{id}/stop", Auth::key, "write:sandboxes", 200, "Stop it", "force", "", "Sandbox", &stop_sandbox},
     {"POST", "/sandbox/{id}/last-activity", Auth::key, "-", 201, "Say that it is in use", "", "", "", &touch_activity},
-    {"GET", "/sandbox/{id}/organization", Auth::service, "-", 200, "", "", "", "Organization", nullptr},
+    {"GET", "/sandbox/{id}/organization", Auth::key, "-", 200, "Whose it is, for a preview proxy", "", "", "Organization", &get_organization_of_sandbox},
     {"GET", "/sandbox/{id}/region-quota", Auth::service, "-", 200, "", "", "", "RegionQuota", nullptr},
     {"PUT", "/sandbox/{id}/state", Auth::service, "-", 200, "", "", "UpdateSandboxStateDto", "", nullptr},
     {"GET", "/sandbox/{id}/telemetry/logs", Auth::key, "-", 200, "", "from to page limit severities search", "", "PaginatedLogs", nullptr},
@@ -82,9 +82,9 @@ constexpr RouteEntry kRoutes[] = {
     {"PATCH", "/docker-registry/{id}", Auth::key, "write:registries", 200, "", "", "UpdateDockerRegistry", "DockerRegistry", nullptr},
     // ---- preview ----
     {"GET", "/preview/{id}/access", Auth::key, "-", 200, "Whether the key may see its previews", "", "", "boolean", &has_preview_access},
-    {"GET", "/preview/{id}/public", Auth::service, "-", 200, "", "", "", "boolean", nullptr},
-    {"GET", "/preview/{id}/validate/{authToken}", Auth::service, "-", 200, "", "", "", "boolean", nullptr},
-    {"GET", "/preview/{signedPreviewToken}/{port}/sandbox-id", Auth::service, "-", 200, "", "", "", "string", nullptr},
+    {"GET", "/preview/{id}/public", Auth::key, "-", 200, "Whether its previews need no token, for a preview proxy", "", "", "boolean", &is_public},
+    {"GET", "/preview/{id}/validate/{authToken}", Auth::key, "-", 200, "Whether that is its preview token, for a preview proxy", "", "", "boolean", &is_preview_token},
+    {"GET", "/preview/{signedPreviewToken}/{port}/sandbox-id", Auth::key, "-", 200, "Where a signed address leads, for a preview proxy", "", "", "string", &find_signed_preview},
     // ---- api-keys ----
     {"GET", "/api-keys", Auth::key, "-", 200, "Keys of the organization", "", "", "ApiKeyList[]", &list_keys},
     {"POST", "/api-keys", Auth::key, "-", 201, "Make a key; its value is shown once", "", "CreateApiKey", "ApiKeyResponse", &create_key},

@@ -9,6 +9,7 @@
 #include "control/archive_job.h"
 #include "control/authenticate.h"
 #include "control/control.h"
+#include "control/login.h"
 #include "control/sandbox_change.h"
 #include "control/sandbox_use_cases.h"
 
@@ -131,6 +132,13 @@ asio::awaitable<Result<void>> AccessControl::recheck_key(std::string sandbox_id,
   SB_CO_TRY(auto caller, co_await authenticator_->authenticate_hash(hash));
   auto* live = control_->live.find(sandbox_id);
   if (live == nullptr || live->organization_id != caller.organization_id) co_return invalid_token();
+  co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> AccessControl::authorize_login(std::string sandbox_id, std::string session_hash) {
+  SB_CO_TRY(auto caller, co_await find_login(*control_, *authenticator_, std::move(session_hash)));
+  auto* live = control_->live.find(sandbox_id);
+  if (live == nullptr || live->organization_id != caller.organization_id) co_return fail(sandbox_not_found(sandbox_id));
   co_return Result<void>{};
 }
 

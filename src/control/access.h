@@ -76,6 +76,8 @@ class AccessControl {
   // The hash of the API key. Errc::unauthorized: no key; Errc::not_found: not a sandbox of its organization.
   asio::awaitable<Result<std::string>> authorize_key(std::string sandbox_id, std::string token);
   asio::awaitable<Result<void>> recheck_key(std::string sandbox_id, std::string hash);
+  // A browser's login, by the hash of its session. Errc::unauthorized: not logged in; Errc::not_found: as above.
+  asio::awaitable<Result<void>> authorize_login(std::string sandbox_id, std::string session_hash);
   // The token of the sandbox's present run; its hash. Errc::unauthorized when it is another.
   asio::awaitable<Result<std::string>> authorize_run_token(std::string sandbox_id, std::string token);
   asio::awaitable<Result<void>> recheck_run_token(std::string sandbox_id, std::string hash);

@@ -63,13 +63,20 @@ asio::awaitable<void> archive_task(Control& control, std::string id, std::string
   }
 }
 
+// Missing, of another digest, or no archive at all: no further try would end otherwise.
+bool is_damaged(const Error& error) {
+  return error.code() == Errc::invalid_argument || error.code() == Errc::not_found ||
+         error.code() == Errc::unprocessable;
+}
+
 asio::awaitable<Result<void>> end_restoring(Control& control, Held& held, Result<RunnerReport> restored) {
   if (!restored) {
     log_warning("restore sandbox " + held.sandbox.id + ": " + restored.error().message());
     const SandboxState shown = held.sandbox.visible();
     const DesiredState desired = held.sandbox.desired;
     held.sandbox.desired = DesiredState::archived;
-    if (may_pass(restored.error())) {
+    // Whatever it was, the archive is still there to try again, unless it is the archive itself.
+    if (!is_damaged(restored.error())) {
       set_state(control, held.sandbox, SandboxState::archived);
     } else {
       set_error(control, held.sandbox, "Sandbox failed to restore: " + restored.error().message(), false);
@@ -117,16 +124,15 @@ asio::awaitable<Result<void>> begin_restoring(Control& control, Held& held) {
   co_return Result<void>{};
 }
 
-asio::awaitable<Result<void>> repair_archiving(Control& control, Held& held, std::optional<RunnerReport> report) {
+asio::awaitable<Result<void>> repair_archiving(Control& control, Held& held) {
   if (control.long_jobs.contains(held.sandbox.id))
     co_return fail(Errc::unavailable, "Sandbox state change in progress");
   if (held.sandbox.visible() == SandboxState::archiving) {
     co_return co_await write_state(control, held, SandboxState::stopped, DesiredState::stopped);
   }
-  // Half a restore is no disk: it begins anew at the next start.
-  if (report) {
-    SB_CO_CHECK(co_await control.runner.remove(held.sandbox.id));
-  }
+  // Half a restore is no disk: it begins anew at the next start. Nothing is reported while an earlier life's restore
+  // is still being unpacked; the removal waits for that.
+  SB_CO_CHECK(co_await control.runner.remove(held.sandbox.id));
   co_return co_await write_state(control, held, SandboxState::archived, DesiredState::archived);
 }
 

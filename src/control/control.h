@@ -37,6 +37,8 @@ struct Control {
   std::set<std::string> names_in_flight;
   // Sandboxes that an archive or restore works on now.
   std::set<std::string> long_jobs;
+  // Ids of snapshots that the runner may have while their row is not committed yet.
+  std::set<std::string> snapshots_in_flight;
   // Called when a sandbox may have left its wanted state behind; set by the reconciler.
   std::function<void(std::string sandbox_id)> needs_repair;
 };

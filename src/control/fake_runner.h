@@ -22,7 +22,9 @@ class FakeRunner final : public RunnerClient {
   std::map<std::string, RunnerSpec> specs;
   std::map<std::string, RunnerLimits> limits;
   std::set<std::string> snapshots;
+  std::set<std::string> archives;
   std::map<std::string, std::int64_t> cpu_nanoseconds;
+  std::optional<Error> fail_restore;   // of every restore
   std::optional<Error> next_error;     // of the next call that changes something
   bool reachable = true;               // else every call is Errc::unavailable
   std::chrono::milliseconds delay{0};  // of every call that changes something
@@ -119,14 +121,25 @@ class FakeRunner final : public RunnerClient {
   asio::awaitable<Result<Archived>> archive(std::string id, std::string path) override {
     co_await sleep(archive_delay);
     SB_CO_CHECK(co_await begin());
+    archives.insert(path);
     co_return Archived{std::string(64, 'a'), 1000};
   }
   asio::awaitable<Result<RunnerReport>> restore(std::string id, std::string, std::string, std::int64_t) override {
     co_await sleep(archive_delay);
     SB_CO_CHECK(co_await begin());
     if (held.contains(id)) co_return held[id];
+    if (fail_restore) co_return fail(*fail_restore);
     ++restored;
     co_return put(id, RunnerState::stopped);
+  }
+  asio::awaitable<Result<Copies>> copies() override {
+    if (!reachable) co_return gone();
+    co_return Copies{{snapshots.begin(), snapshots.end()}, {archives.begin(), archives.end()}};
+  }
+  asio::awaitable<Result<void>> remove_archive(std::string path) override {
+    SB_CO_CHECK(co_await begin());
+    archives.erase(path);
+    co_return Result<void>{};
   }
   asio::awaitable<Result<RunnerUsage>> usage(std::string id) override {
     co_return RunnerUsage{.cpu_nanoseconds = cpu_nanoseconds[id]};

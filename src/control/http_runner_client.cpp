@@ -109,6 +109,20 @@ class HttpRunnerClient final : public RunnerClient {
                   kLongCallMax);
   }
 
+  asio::awaitable<Result<Copies>> copies() override {
+    SB_CO_TRY(auto answer, co_await call("GET", "/v1/copies", ""));
+    json::ObjectReader reader(answer);
+    Copies copies{reader.texts("snapshots").value_or(std::vector<std::string>{}),
+                  reader.texts("archives").value_or(std::vector<std::string>{})};
+    SB_CO_CHECK(reader.finish());
+    co_return copies;
+  }
+
+  asio::awaitable<Result<void>> remove_archive(std::string path) override {
+    SB_CO_TRY(auto answer, co_await call("DELETE", "/v1/archives/" + path, ""));
+    co_return Result<void>{};
+  }
+
   asio::awaitable<Result<RunnerUsage>> usage(std::string id) override {
     SB_CO_TRY(auto answer, co_await call("GET", "/v1/sandboxes/" + id + "/usage", ""));
     json::ObjectReader reader(answer);

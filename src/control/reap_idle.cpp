@@ -177,6 +177,8 @@ asio::awaitable<void> Reaper::purge() {
   if (!gone) log_warning("purge: " + gone.error().message());
   auto tokens = co_await control_.store.access_tokens.purge(control_.clock.wall_ms());
   if (!tokens) log_warning("purge: " + tokens.error().message());
+  auto logins = co_await control_.store.logins.purge(control_.clock.wall_ms());
+  if (!logins) log_warning("purge: " + logins.error().message());
 }
 
 asio::awaitable<void> Reaper::run() {

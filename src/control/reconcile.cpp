@@ -4,6 +4,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "control/copies.h"
 #include "control/linked_group.h"
 #include "control/log.h"
 #include "control/repair.h"
@@ -17,6 +18,9 @@ using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kReconnectFirst = 50ms;
 constexpr std::chrono::milliseconds kReconnectMax = 1s;
+constexpr std::chrono::milliseconds kLookAgain = 20s;
+// Together longer than any call to the runner may take.
+constexpr int kLooksAfterConnect = 2;
 constexpr std::chrono::milliseconds kRepairFirst = 200ms;
 constexpr std::chrono::milliseconds kRepairMax = 10s;
 
@@ -58,12 +62,37 @@ Reconciler::Reconciler(Control& control) : control_(control) {
 
 asio::awaitable<Result<void>> Reconciler::load() {
   SB_CO_TRY(auto rows, co_await control_.store.sandboxes.all_living());
-  for (const Sandbox& row : rows) control_.live.put(row);
+  for (Sandbox& row : rows) {
+    control_.live.put(row);
+    if (row.backup_state != model::BackupState::in_progress) continue;
+    // Nobody works on it any more; what had been written of it is removed as nobody's.
+    row.backup_state = model::BackupState::error;
+    auto written = co_await control_.store.sandboxes.update_later(row, db::Urgency::now).wait();
+    if (!written) log_warning("backup of sandbox " + row.id + ": " + written.error().message());
+  }
   log_info(std::to_string(rows.size()) + " sandboxes in the database");
   co_return Result<void>{};
 }
 
-void Reconciler::start() { control_.tasks.spawn("follow runner", follow_runner()); }
+void Reconciler::start() {
+  control_.tasks.spawn("follow runner", follow_runner());
+  control_.tasks.spawn("look again", look_again());
+}
+
+// What an earlier life of ours had ordered may still be carried out when the runner is listed first.
+asio::awaitable<void> Reconciler::look_again() {
+  while (co_await pause(kLookAgain)) {
+    if (control_.tasks.stopping()) co_return;
+    if (!in_step_) continue;
+    if (comparisons_due_ > 0) {
+      --comparisons_due_;
+      if (auto done = co_await compare_inventory(); !done)
+        log_warning("inventory of the runner: " + done.error().message());
+    }
+    if (auto done = co_await remove_unowned_copies(control_); !done)
+      log_warning("copies on the runner: " + done.error().message());
+  }
+}
 
 asio::awaitable<bool> Reconciler::pause(std::chrono::milliseconds time) {
   asio::steady_timer timer(control_.executor, time);
@@ -83,6 +112,7 @@ asio::awaitable<void> Reconciler::follow_runner() {
       control_.tasks.spawn("compare inventory", [](Reconciler& self) -> asio::awaitable<void> {
         auto done = co_await self.compare_inventory();
         self.in_step_ = done.has_value();
+        self.comparisons_due_ = kLooksAfterConnect;
         if (!done) log_warning("inventory of the runner: " + done.error().message());
       }(*this));
     };
@@ -179,7 +209,8 @@ asio::awaitable<Result<bool>> Reconciler::repair_once(std::string id) {
   Held& held = *found;
   control_.live.put(held.sandbox);
   if (held.sandbox.state == SandboxState::destroyed) co_return true;
-  if (auto repaired = co_await repair(control_, held); repaired) {
+  auto repaired = co_await repair(control_, held);
+  if (repaired) {
     co_return !model::is_transitional(held.sandbox.visible());
   }
   const SandboxState state = held.sandbox.visible();
@@ -187,7 +218,8 @@ asio::awaitable<Result<bool>> Reconciler::repair_once(std::string id) {
   const bool late = limit > 0 && control_.service.now() - held.sandbox.since > limit;
   if (!late || !model::is_transitional(state)) co_return false;
   const auto desired = held.sandbox.desired;
-  set_error(control_, held.sandbox, "Timed out while " + std::string(model::to_text(state)), true);
+  set_error(control_, held.sandbox,
+            "Timed out while " + std::string(model::to_text(state)) + ": " + repaired.error().message(), true);
   SB_CO_CHECK(co_await save(control_, held.sandbox, state, desired));
   co_return true;
 }

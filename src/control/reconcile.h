@@ -23,6 +23,7 @@ class Reconciler {
  private:
   asio::awaitable<void> follow_runner();
   asio::awaitable<Result<void>> compare_inventory();
+  asio::awaitable<void> look_again();
   asio::awaitable<Result<void>> compare_one(std::string id, const RunnerReport* report);
   asio::awaitable<void> remove_unknown(std::string id);
   asio::awaitable<void> handle_exit(std::string id, RunnerCause cause);
@@ -34,6 +35,7 @@ class Reconciler {
   Control& control_;
   std::set<std::string> repairing_;
   bool in_step_ = false;
+  int comparisons_due_ = 0;
 };
 
 }  // namespace sebring::control

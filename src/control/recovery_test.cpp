@@ -185,6 +185,50 @@ TEST_CASE("a sandbox that dies says why and can be recovered") {
   CHECK_FALSE(bench.row(made.id).error_reason);
 }
 
+TEST_CASE("a resize that nobody answered is taken back where it may have been done") {
+  TestBench bench;
+  const auto made = bench.create();
+  bench.runner.next_error = Error(Errc::unavailable, "The runner does not answer");
+  auto resized = bench.run(resize_sandbox(bench.control(), bench.organization, made.id, {.cpu = 2}));
+  REQUIRE_FALSE(resized);
+  CHECK(resized.error().code() == Errc::unavailable);
+  REQUIRE(bench.until([&] { return bench.state(made.id) == SandboxState::started; }));
+  CHECK(bench.row(made.id).resources.cpu == 1);
+  CHECK(bench.runner.limits[made.id].cpus == 1);
+  CHECK(bench.control().live.used(bench.organization).cpu == 1);
+}
+
+TEST_CASE("a backup that a crash cut is not in progress for ever") {
+  TestBench bench;
+  const auto made = bench.create();
+  auto row = bench.row(made.id);
+  row.backup_state = model::BackupState::in_progress;
+  bench.run(bench.control().store.sandboxes.update_later(row, db::Urgency::now).wait()).value();
+  bench.restart();
+  CHECK(bench.row(made.id).backup_state == model::BackupState::error);
+  bench.run(backup_sandbox(bench.control(), bench.organization, made.id)).value();
+  CHECK(bench.until([&] { return bench.row(made.id).backup_state == model::BackupState::completed; }));
+}
+
+TEST_CASE("reasons name what a person can act on") {
+  struct Row {
+    RunnerCause cause;
+    std::string reason;
+  } rows[] = {
+      {{"out_of_memory", "The memory limit was reached", 1 << 30, 1 << 29, "node"},
+       "Sandbox ran out of memory: limit 1024 MiB, peak 512 MiB, killed process node"},
+      {{"out_of_memory", "", std::nullopt, std::nullopt, ""}, "Sandbox ran out of memory"},
+      {{"toolbox_died", "The daemon in the sandbox ended by signal 6", std::nullopt, std::nullopt, ""},
+       "The sandbox's daemon ended: The daemon in the sandbox ended by signal 6"},
+      {{"killed", "The sandbox was killed from outside; before, its memory limit was reached 2 times", 1 << 30, 1 << 30,
+        "python3"},
+       "The sandbox's processes were killed: The sandbox was killed from outside; before, its memory limit was reached "
+       "2 times, limit 1024 MiB, peak 1024 MiB, killed process python3"},
+      {{"other", "", std::nullopt, std::nullopt, ""}, "The sandbox ended (other)"},
+  };
+  for (const Row& row : rows) CHECK(reason_of(row.cause) == row.reason);
+}
+
 TEST_CASE("a reboot leaves sandboxes stopped, not failed") {
   TestBench bench;
   const auto made = bench.create();

@@ -138,6 +138,8 @@ asio::awaitable<Result<void>> repair(Control& control, Held& held, std::optional
     case SandboxState::creating:
     case SandboxState::unknown:
     case SandboxState::pulling_snapshot:
+      // A fork whose copy was never made: a fresh disk would not be its parent's.
+      if (!report && sandbox.parent_id) co_return co_await destroy_sandbox(control, held);
       co_return co_await finish_creating(control, held);
     case SandboxState::starting:
       if (!report) co_return co_await set_lost(control, held);
@@ -157,7 +159,7 @@ asio::awaitable<Result<void>> repair(Control& control, Held& held, std::optional
       co_return co_await finish_resizing(control, held, report);
     case SandboxState::archiving:
     case SandboxState::restoring:
-      co_return co_await repair_archiving(control, held, report);
+      co_return co_await repair_archiving(control, held);
     default:
       co_return co_await repair_resting(control, held, report);
   }

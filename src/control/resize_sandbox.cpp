@@ -27,6 +27,12 @@ asio::awaitable<Result<Sandbox>> resize_sandbox(Control& control, std::string or
   auto report = co_await control.runner.set_limits(
       row.id, {wanted.cpu, wanted.memory_gib * model::kGiB, wanted.disk_gib * model::kGiB});
   if (!report) row.resources = before;
+  if (!report && may_pass(report.error())) {
+    // It may have set them, or may yet: the repair sets those of the row again.
+    SB_CO_CHECK(co_await save(control, row, SandboxState::resizing, row.desired));
+    if (control.needs_repair) control.needs_repair(row.id);
+    co_return fail(std::move(report).error().while_doing("Sandbox failed to resize"));
+  }
   set_state(control, row, state);
   SB_CO_CHECK(co_await save(control, row, SandboxState::resizing, row.desired));
   if (!report) co_return fail(std::move(report).error().while_doing("Sandbox failed to resize"));

@@ -117,6 +117,14 @@ class RunnerClient {
   virtual asio::awaitable<Result<Archived>> archive(std::string id, std::string path) = 0;
   virtual asio::awaitable<Result<RunnerReport>> restore(std::string id, std::string path, std::string sha256,
                                                         std::int64_t disk_bytes) = 0;
+  // What lies beside the sandboxes' disks: names of snapshots and of archives.
+  struct Copies {
+    std::vector<std::string> snapshots;
+    std::vector<std::string> archives;
+  };
+  virtual asio::awaitable<Result<Copies>> copies() = 0;
+  // An unknown one too.
+  virtual asio::awaitable<Result<void>> remove_archive(std::string path) = 0;
   virtual asio::awaitable<Result<RunnerUsage>> usage(std::string id) = 0;
   // Calls `heard` for each event until the stream ends, which it does not by itself while the runner lives.
   virtual asio::awaitable<Result<void>> listen(std::function<void(RunnerEvent)> heard) = 0;

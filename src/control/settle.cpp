@@ -48,14 +48,15 @@ bool may_pass(const Error& error) {
 }
 
 std::string reason_of(const RunnerCause& cause) {
+  std::string memory;
+  if (cause.limit_bytes) memory += ", limit " + mebibytes(*cause.limit_bytes);
+  if (cause.peak_bytes) memory += ", peak " + mebibytes(*cause.peak_bytes);
+  if (!cause.victim.empty()) memory += ", killed process " + cause.victim;
   if (cause.kind == "out_of_memory") {
-    std::string text = "Sandbox ran out of memory";
-    if (cause.limit_bytes) text += ": limit " + mebibytes(*cause.limit_bytes);
-    if (cause.peak_bytes) text += ", peak " + mebibytes(*cause.peak_bytes);
-    if (!cause.victim.empty()) text += ", killed process " + cause.victim;
-    return text;
+    if (!memory.empty()) memory[0] = ':';
+    return "Sandbox ran out of memory" + memory;
   }
-  const std::string tail = cause.message.empty() ? "" : ": " + cause.message;
+  const std::string tail = (cause.message.empty() ? "" : ": " + cause.message) + memory;
   if (cause.kind == "toolbox_died") return "The sandbox's daemon ended" + tail;
   if (cause.kind == "killed") return "The sandbox's processes were killed" + tail;
   return "The sandbox ended (" + cause.kind + ")" + tail;
@@ -126,6 +127,8 @@ asio::awaitable<Result<void>> destroy_sandbox(Control& control, Held& held) {
   set_state(control, sandbox, SandboxState::destroyed);
   SB_CO_CHECK(co_await save(control, sandbox, SandboxState::destroying, sandbox.desired));
   note_gone(control, sandbox);
+  // What can not be removed now is found by the sweep of copies.
+  if (sandbox.archive) (void)co_await control.runner.remove_archive(sandbox.archive->path);
   co_return Result<void>{};
 }
 

@@ -4,6 +4,24 @@
 #include "model/names.h"
 
 namespace sebring::control {
+namespace {
+
+// Tells the sweep of copies that somebody is about to own one.
+class InFlight {
+ public:
+  InFlight(Control& control, std::string id) : control_(control), id_(std::move(id)) {
+    control_.snapshots_in_flight.insert(id_);
+  }
+  ~InFlight() { control_.snapshots_in_flight.erase(id_); }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+
+ private:
+  Control& control_;
+  std::string id_;
+};
+
+}  // namespace
 
 asio::awaitable<Result<Sandbox>> snapshot_sandbox(Control& control, std::string organization_id, std::string sandbox,
                                                   std::string name) {
@@ -30,12 +48,15 @@ asio::awaitable<Result<Sandbox>> snapshot_sandbox(Control& control, std::string 
   snapshot.region_id = held.sandbox.region_id;
   snapshot.source_sandbox_id = held.sandbox.id;
   snapshot.created_at = snapshot.updated_at = control.clock.wall_ms();
+  InFlight in_flight(control, snapshot.id);
   auto made = co_await control.runner.snapshot(held.sandbox.id, snapshot.id);
   if (!made) co_return fail(std::move(made).error().while_doing("Snapshot failed"));
   snapshot.size_bytes = made->bytes;
   auto written = co_await control.store.snapshots.insert(snapshot);
-  if (!written && written.error().code() == Errc::conflict) co_return fail(taken);
-  if (!written) co_return fail(written.error());
+  if (!written) {
+    (void)co_await control.runner.remove_snapshot(snapshot.id);  // what stays is found by the sweep of copies
+    co_return fail(written.error().code() == Errc::conflict ? taken : written.error());
+  }
   if (control.events.heard()) control.events.publish({organization_id, SnapshotCreated{snapshot}});
   co_return std::move(held.sandbox);
 }

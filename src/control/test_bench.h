@@ -64,6 +64,7 @@ struct TestBench {
                   .tasks = tasks,
                   .names_in_flight = {},
                   .long_jobs = {},
+                  .snapshots_in_flight = {},
                   .needs_repair = {}},
           reconciler(control),
           reaper(control) {}

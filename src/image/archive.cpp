@@ -47,6 +47,7 @@ Result<Archived> archive_upper(const ArchiveRequest& request) {
     pack.set_mount(mapped.mount_id);
     ImporterJob compress_job = job_of(ImporterRole::compress, request.seconds_max);
     compress_job.level = request.level;
+    compress_job.output_bytes_max = request.output_bytes_max;
     SB_CHECK(compress.give(compress_job, pipe.first.get(), request.output));
     SB_CHECK(pack.give(job_of(ImporterRole::pack, request.seconds_max), mapped.mount.get(), pipe.second.get()));
   }
@@ -75,11 +76,16 @@ Result<Restored> restore_upper(const RestoreRequest& request) {
     SB_TRY(auto pipe, make_wide_pipe());
     unpack.set_mount(mapped.mount_id);
     SB_CHECK(unpack.give(job_of(ImporterRole::unpack, request.seconds_max), pipe.first.get(), mapped.mount.get()));
-    SB_CHECK(expand.give(job_of(ImporterRole::expand, request.seconds_max), request.input, pipe.second.get()));
+    ImporterJob expand_job = job_of(ImporterRole::expand, request.seconds_max);
+    expand_job.output_bytes_max = request.output_bytes_max;
+    SB_CHECK(expand.give(expand_job, request.input, pipe.second.get()));
   }
   SB_CHECK(run_both(expand, unpack, deadline));
   const auto& expanded = *expand.outcome();
   const auto& unpacked = *unpack.outcome();
+  if (!expanded.result && expanded.result.error().code() == Errc::too_large)
+    return fail(Errc::exhausted,
+                "the pool has no room for it: " + std::to_string(request.output_bytes_max >> 20) + " MiB are left");
   SB_CHECK(expanded.result);
   if (std::string_view(expanded.report.input_sha256, 64) != request.sha256)
     return fail(Errc::invalid_argument, "the archive does not have the digest " + request.sha256);

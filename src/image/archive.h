@@ -17,6 +17,7 @@ struct ArchiveRequest {
                     // nothing may write in it meanwhile
   int output = -1;  // written from its current position on; not synced
   int level = 3;    // of zstd
+  std::uint64_t output_bytes_max = std::uint64_t{1} << 62;  // more: Errc::exhausted
   std::uint32_t seconds_max = 6 * 3600;
   ImporterProgram program;
 };
@@ -32,9 +33,10 @@ struct Archived {
 Result<Archived> archive_upper(const ArchiveRequest& request);
 
 struct RestoreRequest {
-  int input = -1;      // read from its current position to its end
-  std::string sha256;  // of `input`, 64 hex digits
-  int upper = -1;      // directory that holds an empty or fresh u: whatever lies in u is removed first
+  int input = -1;                                           // read from its current position to its end
+  std::string sha256;                                       // of `input`, 64 hex digits
+  std::uint64_t output_bytes_max = std::uint64_t{1} << 62;  // expanded; more: Errc::exhausted
+  int upper = -1;  // directory that holds an empty or fresh u: whatever lies in u is removed first
   std::uint32_t seconds_max = 6 * 3600;
   ImporterProgram program;
 };

@@ -174,3 +174,32 @@ TEST_CASE("an archive that cannot be written says why") {
   REQUIRE_FALSE(archived);
   CHECK(archived.error().code() == Errc::too_large);
 }
+
+TEST_CASE("an archive or a disk that does not fit into what is free") {
+  if (!can_be_root()) return;
+  Scratch scratch;
+  std::string first = scratch.path + "/first", second = scratch.path + "/second";
+  std::filesystem::create_directories(first + "/u");
+  std::filesystem::create_directories(second + "/u");
+  std::string noise;
+  for (std::uint32_t i = 0, n = 1; i < 1'000'000; ++i) noise += static_cast<char>((n = n * 1664525 + 1013904223) >> 24);
+  std::ofstream(first + "/u/noise") << noise;
+  auto directory = os::open_dir(first);
+  auto output = memory_file("");
+  auto refused = archive_upper(
+      {.upper = directory->get(), .output = output.get(), .output_bytes_max = 500'000, .program = test_program()});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code() == Errc::exhausted);
+  struct stat status;
+  REQUIRE(::fstat(output.get(), &status) == 0);
+  CHECK(status.st_size <= 500'000);
+  Archive made = archive(first);
+  auto target = os::open_dir(second);
+  auto too_large = restore_upper({.input = made.file.get(),
+                                  .sha256 = made.archived.sha256,
+                                  .output_bytes_max = 500'000,
+                                  .upper = target->get(),
+                                  .program = test_program()});
+  REQUIRE_FALSE(too_large);
+  CHECK(too_large.error().code() == Errc::exhausted);
+}

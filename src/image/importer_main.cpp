@@ -89,6 +89,20 @@ class HashingSink : public ByteSink {
   bool reader_gone_ = false;
 };
 
+class BoundedSink : public ByteSink {
+ public:
+  BoundedSink(ByteSink& sink, std::uint64_t bytes_max) : sink_(sink), left_(bytes_max) {}
+  Result<void> write(const char* data, std::size_t bytes) override {
+    if (bytes > left_) return fail(Errc::exhausted, "no room is left for the archive");
+    left_ -= bytes;
+    return sink_.write(data, bytes);
+  }
+
+ private:
+  ByteSink& sink_;
+  std::uint64_t left_;
+};
+
 struct Work {
   ImporterJob job;
   UniqueFd first, second;
@@ -109,8 +123,9 @@ Result<void> expand(Work& work) {
 Result<void> compress(Work& work) {
   FdSource pipe(work.first.get());
   FdSink file(work.second.get());
+  BoundedSink bounded(file, work.job.output_bytes_max);
   HashingSource source(pipe, work.input);
-  HashingSink sink(file, work.output);
+  HashingSink sink(bounded, work.output);
   return compress_zstd(source, sink, work.job.level);
 }
 

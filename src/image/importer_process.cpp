@@ -92,7 +92,7 @@ Result<ImporterProcess> ImporterProcess::start(const ImporterProgram& program) {
     ::kill(pid, SIGKILL);
     return std::unexpected(std::move(pidfd).error());
   }
-  ImporterProcess process(*std::move(pidfd), std::move(pair.first));
+  ImporterProcess process(pid, *std::move(pidfd), std::move(pair.first));
   SB_CHECK(process.wait_for_namespaces());
   SB_CHECK(process.map_ids(pid, program.first_id));
   return process;
@@ -199,14 +199,57 @@ void ImporterProcess::died() {
   outcome_ = std::move(outcome);
 }
 
+// utime and stime: fields 14 and 15, behind the name, which may hold anything.
+std::optional<std::uint64_t> ImporterProcess::ticks() const {
+  auto stat = os::read_at(AT_FDCWD, "/proc/" + std::to_string(pid_) + "/stat", 4096);
+  const std::size_t name_end = stat ? stat->rfind(") ") : std::string::npos;
+  if (name_end == std::string::npos) return std::nullopt;
+  const auto fields = split(std::string_view(*stat).substr(name_end + 2), ' ');
+  if (fields.size() < 13 || fields[0] == "D") return std::nullopt;
+  const auto user = parse_integer(fields[11]), system = parse_integer(fields[12]);
+  if (!user || !system) return std::nullopt;
+  return static_cast<std::uint64_t>(*user + *system);
+}
+
+namespace {
+
+// A process that somebody has stopped would hold its sandbox for hours. Neither has used any time, neither waits for
+// the disk: nothing moves. Counted in our own looks, so that a machine that stood still blames nobody.
+class Stillness {
+ public:
+  bool too_long(const ImporterProcess& first, const ImporterProcess& second) {
+    const auto now = std::pair(first.ticks(), second.ticks());
+    const bool ended = first.outcome() || second.outcome();  // the other's time alone counts then
+    const bool unknown = !ended && (!now.first || !now.second);
+    looks_ = now == before_ && !unknown ? looks_ + 1 : 0;
+    before_ = now;
+    return looks_ >= kLooksMax;
+  }
+
+ private:
+  static constexpr int kLooksMax = 30;
+  std::pair<std::optional<std::uint64_t>, std::optional<std::uint64_t>> before_;
+  int looks_ = 0;
+};
+
+constexpr int kLookMs = 1'000;
+
+}  // namespace
+
 Result<void> run_both(ImporterProcess& first, ImporterProcess& second, std::chrono::steady_clock::time_point deadline) {
+  Stillness stillness;
+  auto looked = std::chrono::steady_clock::now();
   for (bool first_ended = false, second_ended = false; !first_ended || !second_ended;) {
     auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0) return fail(Errc::timed_out, "takes too long");
     pollfd waits[] = {{first_ended ? -1 : first.socket(), POLLIN, 0}, {second_ended ? -1 : second.socket(), POLLIN, 0}};
-    int n = ::poll(waits, 2, static_cast<int>(std::min<long>(left, 60'000)));
+    int n = ::poll(waits, 2, static_cast<int>(std::min<long>(left, kLookMs)));
     if (n < 0 && errno != EINTR) return fail_errno(errno, "wait for the importer");
+    if (auto now = std::chrono::steady_clock::now(); now - looked >= std::chrono::milliseconds(kLookMs)) {
+      looked = now;
+      if (stillness.too_long(first, second)) return fail(Errc::timed_out, "the importer stands still");
+    }
     if (n <= 0) continue;
     if (waits[0].revents) first_ended = first.handle_message();
     if (waits[1].revents) second_ended = second.handle_message();

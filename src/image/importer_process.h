@@ -35,17 +35,21 @@ class ImporterProcess {
     std::vector<std::string> remarks;
   };
   const std::optional<Outcome>& outcome() const { return outcome_; }
+  // Processor time used so far, in clock ticks; nullopt while it waits for the disk, or when it has ended.
+  std::optional<std::uint64_t> ticks() const;
   // The only mount whose directories it may ask about, once it has one.
   void set_mount(std::uint64_t mount_id) { mount_id_ = mount_id; }
 
  private:
-  ImporterProcess(UniqueFd pidfd, UniqueFd socket) : pidfd_(std::move(pidfd)), socket_(std::move(socket)) {}
+  ImporterProcess(pid_t pid, UniqueFd pidfd, UniqueFd socket)
+      : pid_(pid), pidfd_(std::move(pidfd)), socket_(std::move(socket)) {}
   Result<void> map_ids(pid_t pid, std::uint32_t first_id);
   Result<void> wait_for_namespaces();
   void answer(ImporterMessage kind, const std::vector<UniqueFd>& fds);
   void take_report(std::string_view message);
   void died();
 
+  pid_t pid_;  // ours until it is reaped, which is when outcome_ is known or later
   UniqueFd pidfd_;
   UniqueFd socket_;
   UniqueFd user_namespace_;
@@ -53,7 +57,8 @@ class ImporterProcess {
   std::optional<Outcome> outcome_;
 };
 
-// Runs both to their ends. Errc::timed_out after the deadline; they are killed with their objects then.
+// Runs both to their ends. Errc::timed_out after the deadline, or when both stand still; they are killed with their
+// objects then.
 Result<void> run_both(ImporterProcess& first, ImporterProcess& second, std::chrono::steady_clock::time_point deadline);
 
 // A detached view of `path` below `dir` (or `dir` itself) that shows plain ids to the process.

@@ -175,6 +175,11 @@ std::vector<std::string> Pool::uppers() const {
 bool Pool::has_upper(const std::string& name) const { return os::exists_at(upper_parent(name), name + "/u"); }
 bool Pool::has_snapshot(const std::string& name) const { return os::exists_at(snapshots_.get(), name + "/u"); }
 
+std::vector<std::string> Pool::snapshots() const {
+  auto names = os::list_dir_at(snapshots_.get(), ".");
+  return names ? std::move(*names) : std::vector<std::string>{};
+}
+
 Result<void> Pool::make_snapshot(const std::string& upper, const std::string& name) {
   if (kind_ == PoolKind::directories) return copy_tree(upper_path(upper), snapshot_path(name));
   return snapshot(upper_path(upper), snapshots_.get(), name, 0, true);

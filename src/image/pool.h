@@ -61,6 +61,9 @@ class Pool {
   // Descriptor of `layers`.
   int layers() const { return layers_.get(); }
   Result<Space> space() const;
+  // What one import or restore may write: what is free and what growing would add, less a reserve that keeps the
+  // sandboxes that run alive.
+  Result<std::uint64_t> room() const;
 
   // Files that every new upper begins with. Makes this instance's seed; call once before create_upper().
   Result<void> set_first_files(std::vector<FirstFile> files);
@@ -87,6 +90,7 @@ class Pool {
                                           std::uint64_t limit_bytes);
   Result<void> destroy_snapshot(const std::string& snapshot);
   bool has_snapshot(const std::string& snapshot) const;
+  std::vector<std::string> snapshots() const;
   std::string snapshot_path(const std::string& name) const { return "i/" + config_.instance + "/snap/" + name; }
 
   // Removes everything of this instance.

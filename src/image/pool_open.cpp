@@ -161,6 +161,19 @@ Result<Space> Pool::space() const {
   return Space{std::uint64_t{status.f_blocks} * status.f_frsize, std::uint64_t{status.f_bavail} * status.f_frsize};
 }
 
+Result<std::uint64_t> Pool::room() const {
+  SB_TRY(auto now, space());
+  std::uint64_t more = 0;
+  struct stat status;
+  if (kind_ == PoolKind::loop && ::fstat(image_file_.get(), &status) == 0) {
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    const std::uint64_t kept = host_total(config_.directory) / 10, free = host_free(config_.directory);
+    more = std::min(config_.size_bytes - std::min(size, config_.size_bytes), free - std::min(free, kept));
+  }
+  const std::uint64_t all = now.free_bytes + more / kStep * kStep, reserve = std::min(now.total_bytes / 20, kGiB);
+  return all - std::min(all, reserve);
+}
+
 Result<bool> Pool::grow_if_needed() {
   if (kind_ != PoolKind::loop) return false;
   struct stat status;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <system_error>
 
 #include "base/text.h"
 #include "os/btrfs.h"
@@ -50,7 +51,11 @@ Result<std::uint64_t> Seeds::best() {
 void Seeds::want(std::uint64_t number) {
   std::lock_guard lock(mutex_);
   wanted_ = std::max(wanted_, number);
-  if (!thread_) thread_.emplace([this] { run(); });
+  try {
+    if (!thread_) thread_.emplace([this] { run(); });
+  } catch (const std::system_error&) {  // no process is left to be had: the next import asks again
+    thread_.reset();
+  }
   changed_.notify_all();
 }
 

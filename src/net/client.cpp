@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kHeadBytesMax = 64 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kHeadReadBytes = 16 * 1024;
+constexpr std::size_t kHeadReadBytes = 8 * 1024;
 
 class ClientConnectionImpl final : public ClientConnection {
  public:
@@ -24,9 +24,14 @@ class ClientConnectionImpl final : public ClientConnection {
     parser_.reset();
     direct_left_.reset();
     said_close_ = head.headers.has_token("Connection", "close");
-    std::string text = head.method + " " + head.target + " HTTP/1.1\r\n";
+    constexpr std::size_t kUsualBytes = 512;
+    std::string text;
+    text.reserve(kUsualBytes + head.target.size());
+    text.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
     if (!head.headers.find("Host")) text += "Host: localhost\r\n";
-    for (const Header& header : head.headers) text += header.name + ": " + header.value + "\r\n";
+    for (const Header& header : head.headers) {
+      text.append(header.name).append(": ").append(header.value).append("\r\n");
+    }
     text += "\r\n";
     pending_ = std::move(text);
     // A head without a body goes at once; with one it travels with the first piece.
@@ -72,7 +77,7 @@ class ClientConnectionImpl final : public ClientConnection {
     }
     if (parser_->head.headers.has_token("Connection", "close")) said_close_ = true;
     if (parser_->head.version_minor == 0) said_close_ = true;
-    co_return parser_->head;
+    co_return std::move(parser_->head);  // the parser itself needs it no more
   }
 
   asio::awaitable<Result<std::size_t>> read_body(asio::mutable_buffer into) override {
@@ -246,9 +251,9 @@ struct Client::State {
       if (asked.response && connection->reusable() && self->idle.size() < self->idle_max) {
         self->idle.push_back(std::move(connection));
       }
+      if (!asked.response && reused && !asked.answered) self->idle.clear();  // as old as the one that failed
       if (asked.response || !reused || asked.answered || !is_idempotent(head.method))
         co_return std::move(asked.response);
-      self->idle.clear();  // as old as the one that failed
     }
   }
 };

@@ -1,5 +1,7 @@
 #include "net/connection.h"
 
+#include <poll.h>
+
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
 
@@ -14,7 +16,9 @@ namespace {
 constexpr std::size_t kDrainBytesMax = 256 * 1024;
 // After an early answer the client may still be sending; closing at once would make its kernel drop our answer.
 constexpr std::chrono::seconds kLinger{2};
-constexpr std::size_t kReadBytes = 16 * 1024;
+// Waited with for the next request: what an idle connection holds. Most heads are shorter.
+constexpr std::size_t kHeadReadBytes = 4 * 1024;
+constexpr std::size_t kWasteBytes = 16 * 1024;
 
 std::size_t head_end(std::string_view bytes, std::size_t from) {
   const std::size_t start = from < 3 ? 0 : from - 3;
@@ -51,8 +55,13 @@ void Connection::close() {
   if (stream_) stream_->close();
 }
 
-void Connection::check_deadline(Steady::time_point now) {
-  if (deadline_ && now > *deadline_ && stream_) stream_->close();
+void Connection::check(Steady::time_point now) {
+  if (!stream_) return;
+  if (deadline_ && now > *deadline_) stream_->close();
+  if (!client_gone_) return;
+  pollfd client{.fd = stream_->native_handle(), .events = POLLRDHUP, .revents = 0};
+  if (::poll(&client, 1, 0) <= 0) return;
+  if (auto gone = std::exchange(client_gone_, nullptr)) gone();
 }
 
 asio::awaitable<void> Connection::run() {
@@ -92,7 +101,7 @@ asio::awaitable<Connection::HeadRead> Connection::read_head() {
       co_return HeadRead::answered;
     }
     searched = buffer_.size();
-    auto got = co_await stream_->read_some(buffer_.prepare(kReadBytes));
+    auto got = co_await stream_->read_some(buffer_.prepare(kHeadReadBytes));
     if (!got || *got == 0) co_return HeadRead::closed;
     if (idle_) deadline_ = Steady::now() + limits_.head_time;
     idle_ = false;
@@ -132,7 +141,7 @@ asio::awaitable<bool> Connection::drain(ExchangeImpl& exchange) {
   std::vector<char> waste;
   deadline_ = Steady::now() + limits_.head_time;
   while (!exchange.body_done()) {
-    waste.resize(kReadBytes);
+    waste.resize(kWasteBytes);
     auto got = co_await exchange.read_some(asio::buffer(waste));
     if (!got) co_return false;
     drained += *got;

@@ -20,8 +20,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Ends it: at once when idle, else after the current exchange.
   void finish_soon();
   void close();
-  // Closes it when its deadline is over.
-  void check_deadline(Steady::time_point now);
+  // Closes it when its deadline is over; tells who watches for the client's end.
+  void check(Steady::time_point now);
 
  private:
   friend class ExchangeImpl;
@@ -40,6 +40,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ReadBuffer buffer_;
   std::unique_ptr<RequestParser> parser_;
   std::optional<Steady::time_point> deadline_;
+  std::function<void()> client_gone_;
   bool idle_ = true;
   bool stopping_ = false;
 };

@@ -2,6 +2,7 @@
 // One request and its answer on a server connection. Nothing is buffered whole unless the handler asks for it.
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,6 +56,10 @@ class Exchange {
   // Completes when the client has gone away (or sent more than we are willing to keep). Only after the body was read
   // to its end. For use in: co_await (work() || exchange.client_gone()).
   virtual asio::awaitable<void> client_gone() = 0;
+  // The same for work that is not worth a second coroutine, as most is over in a millisecond: `gone` is called once
+  // when the client has gone, at the server's next look (ServerLimits::look_every). Null: no more. Must be null again
+  // before what it refers to ends.
+  virtual void watch_client(std::function<void()> gone) = 0;
 
   // --- something else than HTTP from here on
   // --------------------------------------------------------------------------

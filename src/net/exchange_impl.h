@@ -19,6 +19,7 @@ class ExchangeImpl final : public Exchange {
   asio::awaitable<Result<void>> finish(Headers trailers = {}) override;
   int status_sent() const override { return status_sent_; }
   asio::awaitable<void> client_gone() override;
+  void watch_client(std::function<void()> gone) override { connection_.client_gone_ = std::move(gone); }
   bool wants_websocket() const override;
   std::vector<std::string> offered_subprotocols() const override;
   asio::awaitable<Result<std::unique_ptr<WebSocket>>> accept_websocket(WebSocketOptions options) override;

@@ -27,6 +27,11 @@ class Headers {
   // Replaces all of that name.
   void set(std::string name, std::string value);
   void remove(std::string_view name);
+  // All for which `unwanted` says so, without copying the others.
+  template <class Unwanted>
+  void remove_if(Unwanted unwanted) {
+    std::erase_if(list_, unwanted);
+  }
 
   auto begin() const { return list_.begin(); }
   auto end() const { return list_.end(); }

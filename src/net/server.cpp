@@ -21,7 +21,6 @@ namespace sebring::net {
 namespace {
 
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
-constexpr std::chrono::seconds kDeadlineCheck{1};
 // Out of descriptors or memory: wait for some to come back instead of spinning.
 constexpr std::chrono::milliseconds kAcceptPause{50};
 
@@ -103,11 +102,11 @@ struct State : std::enable_shared_from_this<State> {
   asio::awaitable<void> sweep_loop() {
     auto self = shared_from_this();
     while (!stopping && !connections.empty()) {
-      sweep.expires_after(kDeadlineCheck);
+      sweep.expires_after(limits.look_every);
       auto [code] = co_await sweep.async_wait(kToken);
       if (code && stopping) break;
       const auto now = Steady::now();
-      for (Connection* connection : connections) connection->check_deadline(now);
+      for (Connection* connection : connections) connection->check(now);
     }
     sweeping = false;
   }

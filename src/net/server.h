@@ -13,6 +13,9 @@ struct ServerLimits {
   std::chrono::milliseconds head_time{20'000};   // from the first byte of a head to its end
   std::chrono::milliseconds idle_time{300'000};  // between requests; SDK pools keep connections for minutes
   std::size_t connections_max = 10'000;
+  // How often deadlines and clients that are watched (Exchange::watch_client) are looked at, while there are
+  // connections.
+  std::chrono::milliseconds look_every{1'000};
 };
 
 // Called for each request. What it leaves unanswered is answered with 500; a body it did not read is drained (bounded).

@@ -1,10 +1,14 @@
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include "net/client.h"
 #include "net/server.h"
@@ -14,6 +18,8 @@ using namespace sebring;
 using namespace sebring::net;
 
 Response plain_error(int status, std::string_view why) { return Response::text(status, std::string(why)); }
+
+int clients_told = 0;  // by /watch
 
 // Echoes what it was asked, by path.
 asio::awaitable<void> handle(Exchange& exchange) {
@@ -47,6 +53,14 @@ asio::awaitable<void> handle(Exchange& exchange) {
     }
   } else if (path == "/wait") {
     co_await exchange.client_gone();
+  } else if (path == "/watch") {
+    // Ends when it is told, or as if nobody ever told it.
+    asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::seconds(10));
+    bool told = false;
+    exchange.watch_client([&] { told = true, timer.cancel(); });
+    (void)co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    exchange.watch_client(nullptr);
+    clients_told += told;
   }
 }
 
@@ -163,6 +177,20 @@ asio::awaitable<void> websocket(Rig& rig) {
   CHECK((*socket)->close_code() == 4001);
 }
 
+asio::awaitable<void> watched(Rig& rig) {
+  auto stream = co_await connect_tcp("127.0.0.1", rig.port());
+  auto staying = co_await connect_tcp("127.0.0.1", rig.port());
+  constexpr std::string_view kRequest = "GET /watch HTTP/1.1\r\nHost: a\r\n\r\n";
+  co_await (*stream)->write(asio::buffer(kRequest));
+  co_await (*staying)->write(asio::buffer(kRequest));
+  co_await (*staying)->write(asio::buffer(kRequest));  // what follows already is no end
+  co_await sleep_for(std::chrono::milliseconds(50));
+  CHECK(clients_told == 0);
+  (*stream)->close();
+  for (int i = 0; i < 1000 && clients_told == 0; ++i) co_await sleep_for(std::chrono::milliseconds(5));
+  CHECK(clients_told == 1);
+}
+
 asio::awaitable<void> gone(Rig& rig) {
   // The handler of /wait ends only because the client goes away; a second connection proves that the loop is alive.
   {
@@ -181,3 +209,7 @@ TEST_CASE("bad input is answered and closed") { Rig().run(bad_input); }
 TEST_CASE("client keeps connections and deadlines") { Rig().run(client_side); }
 TEST_CASE("WebSocket both ways, subprotocol, close code") { Rig().run(websocket); }
 TEST_CASE("a client that goes away is noticed") { Rig().run(gone); }
+TEST_CASE("a watched client that goes away is told of once, one that stays is not") {
+  clients_told = 0;
+  Rig({.look_every = std::chrono::milliseconds(5)}).run(watched);
+}

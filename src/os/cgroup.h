@@ -52,6 +52,8 @@ class CgroupTree {
   virtual Result<void> set_cpuset(const std::string& name, const std::string& list) = 0;
   virtual Result<void> set_pids(const std::string& name, std::uint32_t max) = 0;
   virtual Result<void> freeze(const std::string& name, bool frozen) = 0;
+  // What the kernel says; false where it cannot be told.
+  virtual bool is_frozen(const std::string& name) = 0;
   virtual Result<CgroupUsage> usage(const std::string& name) = 0;
   // All processes of the sandbox by host pid, PID 1 too where it lies in the same group.
   virtual Result<std::vector<pid_t>> processes(const std::string& name) = 0;

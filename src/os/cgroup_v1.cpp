@@ -101,6 +101,11 @@ class CgroupV1 final : public CgroupTree {
     return write_at(of("freezer"), name + "/freezer.state", frozen ? "FROZEN" : "THAWED");
   }
 
+  bool is_frozen(const std::string& name) override {
+    auto state = of("freezer") < 0 ? Result<std::string>("") : read_at(of("freezer"), name + "/freezer.state", 64);
+    return state && state->starts_with("FR");  // FREEZING, FROZEN
+  }
+
   Result<CgroupUsage> usage(const std::string& name) override;
 
   Result<std::vector<pid_t>> processes(const std::string& name) override {

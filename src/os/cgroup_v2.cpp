@@ -90,6 +90,11 @@ class CgroupV2 final : public CgroupTree {
     return write_at(dir(), name + "/cgroup.freeze", frozen ? "1" : "0");
   }
 
+  bool is_frozen(const std::string& name) override {
+    auto state = read_at(dir(), name + "/cgroup.freeze", 64);
+    return state && state->starts_with("1");
+  }
+
   Result<CgroupUsage> usage(const std::string& name) override {
     CgroupUsage usage;
     SB_TRY(auto now, read_at(dir(), name + "/memory.current", 64));

@@ -7,10 +7,10 @@
 namespace sebring::proxy {
 namespace {
 
-// HTTP/1.1 is what is spoken behind; a client that offers nothing gets the same.
+// HTTP/2 where the client has it; one that offers nothing gets HTTP/1.1.
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, const unsigned char* in,
                     unsigned int in_length, void*) {
-  static constexpr unsigned char kOurs[] = "\x08http/1.1";
+  static constexpr unsigned char kOurs[] = "\x02h2\x08http/1.1";
   unsigned char* chosen = nullptr;
   if (::SSL_select_next_proto(&chosen, out_length, kOurs, sizeof kOurs - 1, in, in_length) != OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_NOACK;

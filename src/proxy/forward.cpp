@@ -38,6 +38,18 @@ class Piece {
   std::unique_ptr<char[]> memory_;
 };
 
+// For as long as it lives.
+class ClientWatch {
+ public:
+  ClientWatch(net::Exchange& exchange, std::function<void()> gone) : exchange_(exchange) {
+    exchange_.watch_client(std::move(gone));
+  }
+  ~ClientWatch() { exchange_.watch_client(nullptr); }
+
+ private:
+  net::Exchange& exchange_;
+};
+
 class Carrier {
  public:
   Carrier(net::Exchange& exchange, UpstreamPool& pool, Upstream upstream, Forward what)
@@ -62,12 +74,13 @@ class Carrier {
   Upstream upstream_;
   Forward what_;
   std::unique_ptr<net::ClientConnection> server_;
-  std::string first_;         // of the request's body
-  bool whole_ = false;        // first_ is all of it
-  bool answered_ = false;     // the server has sent a head
-  bool asked_ = false;        // the request was sent whole
-  bool finished_ = false;     // the answer was handed on whole
-  bool switched_ = false;     // it was a 101
+  std::string first_;      // of the request's body
+  bool whole_ = false;     // first_ is all of it
+  bool answered_ = false;  // the server has sent a head
+  bool asked_ = false;     // the request was sent whole
+  bool finished_ = false;  // the answer was handed on whole
+  bool switched_ = false;  // it was a 101
+  bool client_has_gone_ = false;
   net::ResponseHead answer_;  // kept for 101 and for Keep-Alive
   Result<void> outcome_;
 };
@@ -126,9 +139,8 @@ asio::awaitable<Result<bool>> splice_rest(net::RawBody from, net::ByteStream* to
 
 // The rest of the request's body, then the watch for the client's end. Returns only when the client has gone.
 asio::awaitable<void> Carrier::client_side() {
-  bool sending = !whole_;
-  Piece piece(sending ? kSmallBytes : 1);
-  while (sending) {
+  Piece piece(kSmallBytes);
+  for (;;) {
     auto got = co_await exchange_.read_some(piece.room());
     if (!got) co_return;
     if (*got == 0) {
@@ -167,14 +179,15 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
   std::optional<std::string> length_text;
   if (length && !chunked) length_text = std::string(*length);
   const std::string trailer_names = chunked ? std::string(head.headers.find("Trailer").value_or("")) : "";
-  net::ResponseHead out{.status = head.status, .reason = head.reason, .headers = end_to_end(head.headers)};
+  net::ResponseHead out{.status = head.status, .reason = head.reason, .headers = end_to_end(std::move(head.headers))};
   out.headers.remove("Content-Length");
   if (length_text) out.headers.add("Content-Length", *length_text);
   if (!trailer_names.empty()) out.headers.add("Trailer", trailer_names);
   if (what_.edit_answer) what_.edit_answer(out);
 
   const bool bodiless = what_.request.method == "HEAD" || head.status == 204 || head.status == 304;
-  Piece piece(kSmallBytes);
+  const auto bytes = length_text ? parse_integer(*length_text).value_or(kSmallBytes) : kSmallBytes;
+  Piece piece(bodiless ? 1 : std::clamp<std::size_t>(static_cast<std::size_t>(bytes), 1, kSmallBytes));
   // What came together goes out together. Nothing is waited for: the first event of a stream may be minutes away.
   std::size_t got = 0;
   if (!bodiless && server_->has_buffered()) {
@@ -183,8 +196,8 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
       out.headers.set("Content-Length", std::to_string(got));
   }
   if (auto sent = co_await exchange_.start(std::move(out), piece.view(got)); !sent) co_return Result<void>{};
-  piece.used(got);
-  if (!bodiless) {
+  if (!bodiless && !server_->body_read()) {
+    piece.used(got);
     const net::RawBody to = exchange_.raw_answer();
     if (!co_await splice_rest(server_->raw_body(), to.stream, to.left)) co_return Result<void>{};
   }
@@ -194,7 +207,7 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
     if (!more) co_return Result<void>{};
     if (*more == 0) break;
     if (!co_await exchange_.write(piece.view(*more))) co_return Result<void>{};
-    piece.used(*more);
+    if (!server_->body_read()) piece.used(*more);
   }
   finished_ = (co_await exchange_.finish(announced_trailers(server_->trailers(), trailer_names))).has_value();
   co_return Result<void>{};
@@ -250,7 +263,7 @@ asio::awaitable<Result<void>> Carrier::run() {
   const bool repeatable = whole_ && may_repeat(what_.request.method);
   auto idle_at_most = repeatable ? upstream_.idle_time : what_.fresh_enough;
   for (;;) {
-    SB_CO_TRY(UpstreamPool::Taken taken, co_await pool_.take(upstream_, idle_at_most));
+    SB_CO_TRY(UpstreamPool::Taken taken, co_await pool_.take(upstream_, idle_at_most, repeatable));
     server_ = std::move(taken.connection);
     const bool again = taken.reused && repeatable;
     if (auto sent = co_await send_request(); !sent && again) {
@@ -258,8 +271,16 @@ asio::awaitable<Result<void>> Carrier::run() {
       continue;
     }
     outcome_ = Result<void>{};
-    auto ended = co_await (server_side() || client_side());
-    if (ended.index() == 1) co_return fail(Errc::cancelled, "client has gone");
+    if (whole_) {
+      const ClientWatch watch(exchange_, [this] {
+        client_has_gone_ = true;
+        server_->close();
+      });
+      co_await server_side();
+    } else if (auto ended = co_await (server_side() || client_side()); ended.index() == 1) {
+      client_has_gone_ = true;
+    }
+    if (client_has_gone_) co_return fail(Errc::cancelled, "client has gone");
     if (!answered_ && again) {
       idle_at_most = {};
       continue;

@@ -23,6 +23,7 @@ std::vector<std::string> named_in_connection(const net::Headers& headers) {
     for (std::string_view part : split(header.value, ',')) {
       // Content-Length and Host are never options of a connection: naming them must not make us lose them.
       const std::string_view name = trim(part);
+      if (equals_ignore_case(name, "keep-alive") || equals_ignore_case(name, "close")) continue;  // hop-by-hop anyway
       if (!name.empty() && !equals_ignore_case(name, "host") && !equals_ignore_case(name, "content-length")) {
         names.emplace_back(name);
       }
@@ -33,14 +34,11 @@ std::vector<std::string> named_in_connection(const net::Headers& headers) {
 
 }  // namespace
 
-net::Headers end_to_end(const net::Headers& headers) {
+net::Headers end_to_end(net::Headers headers) {
   const std::vector<std::string> named = named_in_connection(headers);
-  net::Headers kept;
-  for (const net::Header& header : headers) {
-    if (equals_any(header.name, kHopByHop) || equals_any(header.name, named)) continue;
-    kept.add(header.name, header.value);
-  }
-  return kept;
+  headers.remove_if(
+      [&](const net::Header& header) { return equals_any(header.name, kHopByHop) || equals_any(header.name, named); });
+  return headers;
 }
 
 net::Headers announced_trailers(const net::Headers& trailers, std::string_view names) {
@@ -85,7 +83,7 @@ std::optional<std::string> find_cookie(const net::Headers& headers, std::string_
 bool is_our_cookie(std::string_view name) {
   return starts_with_ignore_case(name, "daytona-sandbox-auth-") ||
          equals_ignore_case(name, "daytona-preview-page-accepted") || starts_with_ignore_case(name, "sebring-") ||
-         starts_with_ignore_case(name, "sebring_");
+         starts_with_ignore_case(name, "sebring_") || starts_with_ignore_case(name, "__host-sebring-");
 }
 
 void remove_our_cookies(net::Headers& headers) {

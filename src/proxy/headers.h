@@ -10,7 +10,7 @@ namespace sebring::proxy {
 
 // Without Connection, the fields it names, Keep-Alive, TE, Trailer, Transfer-Encoding, Upgrade, Proxy-*. A forwarded
 // message is written anew from what is left; its framing is decided here, not by the sender.
-net::Headers end_to_end(const net::Headers& headers);
+net::Headers end_to_end(net::Headers headers);
 
 // Of an answer's trailers those that its Trailer header `names`, and that can be told after the body without changing
 // what the head said: nothing about framing, content, caching, cookies, places or credentials.

@@ -63,7 +63,7 @@ std::string_view advice_of(Errc code) {
   switch (code) {
     case Errc::unauthorized:
     case Errc::forbidden:
-      return "Log in to the dashboard, or ask its owner for a signed preview link. Programs send an API key or the "
+      return "Log in with your browser, or ask its owner for a signed preview link. Programs send an API key or the "
              "header "
              "X-Daytona-Preview-Token.";
     case Errc::not_found:
@@ -121,6 +121,10 @@ std::string escape_html(std::string_view text) {
 
 net::Response message_page(int status, std::string_view title, std::string_view text) {
   return page(status, title, "<p>" + escape_html(text) + "</p>", "'none'");
+}
+
+net::Response platform_page(int status, std::string_view title, std::string_view content) {
+  return page(status, title, content, "'none'");
 }
 
 net::Response error_page(const Error& error) {

@@ -13,6 +13,8 @@ std::string escape_html(std::string_view text);
 
 // `title` and `text` are escaped here.
 net::Response message_page(int status, std::string_view title, std::string_view text);
+// A page of the platform itself; `content` is HTML. Says nothing of what its forms may do: the caller sets that policy.
+net::Response platform_page(int status, std::string_view title, std::string_view content);
 // The page of an error: what happened and what to do.
 net::Response error_page(const Error& error);
 // Asks before the first visit of a preview. `action`: where the form posts to, with its query.

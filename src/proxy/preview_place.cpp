@@ -65,14 +65,11 @@ bool is_protected_port(std::uint16_t port) {
 
 void to_server(net::RequestHead& head, const PreviewPlace& place, std::string path, bool remove_authorization) {
   const bool upgrade = wanted_upgrade(head).has_value();
-  head.headers = end_to_end(head.headers);
-  net::Headers kept;
-  for (const net::Header& header : head.headers) {
-    if (starts_with_ignore_case(header.name, "x-daytona-")) continue;
-    if (remove_authorization && equals_ignore_case(header.name, "authorization")) continue;
-    kept.add(header.name, header.value);
-  }
-  head.headers = std::move(kept);
+  head.headers = end_to_end(std::move(head.headers));
+  head.headers.remove_if([&](const net::Header& header) {
+    return starts_with_ignore_case(header.name, "x-daytona-") ||
+           (remove_authorization && equals_ignore_case(header.name, "authorization"));
+  });
   if (place.by_path()) {
     keep_path_cookies(head.headers);
   } else {

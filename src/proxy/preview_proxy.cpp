@@ -185,12 +185,16 @@ void PreviewProxy::remember_visitor(Visit& visit) {
     age = std::min(age, std::chrono::seconds(std::max<WallMs>(0, visit.token_expires_at - now) / 1000));
   }
   if (age.count() < 1) return;
-  const Pass pass{.sandbox_id = visit.sandbox.id,
-                  .audience = visit.place.audience(),
-                  .grant = visit.grant,
-                  .expires_at = now + age.count() * 1000};
-  visit.set_cookie =
-      set_cookie(visit.place.cookie_name(), cookies_.sign(pass), age, visit.place.cookie_path(), visit.place.secure());
+  visit.set_cookie = preview_cookie(visit.place, visit.sandbox.id, visit.grant, age);
+}
+
+std::string PreviewProxy::preview_cookie(const PreviewPlace& place, const std::string& sandbox_id, Grant grant,
+                                         std::chrono::seconds age) const {
+  const Pass pass{.sandbox_id = sandbox_id,
+                  .audience = place.audience(),
+                  .grant = std::move(grant),
+                  .expires_at = system_clock().wall_ms() + age.count() * 1000};
+  return set_cookie(place.cookie_name(), cookies_.sign(pass), age, place.cookie_path(), place.secure());
 }
 
 bool PreviewProxy::needs_warning(const net::RequestHead& request, const Visit& visit) const {
@@ -257,12 +261,8 @@ asio::awaitable<void> PreviewProxy::refuse(net::Exchange& exchange, Visit& visit
   if (exchange.status_sent() != 0) co_return;
   const net::RequestHead& request = exchange.request();
   const bool page = wants_page(request);
-  if (page && error.code() == Errc::unauthorized && !options_.platform_url.empty() && !visit.place.by_path()) {
-    net::Response response = net::Response::empty(302);
-    response.headers.set("Location", options_.platform_url + "/preview-login?host=" + percent_encode(visit.place.host) +
-                                         "&path=" + percent_encode(request.target));
-    response.headers.set("Cache-Control", "no-store");
-    (void)co_await exchange.respond(std::move(response));
+  if (page && error.code() == Errc::unauthorized && !options_.platform_url.empty() && !visit.place.name.is_token) {
+    (void)co_await exchange.respond(send_to_login(request, visit));
     co_return;
   }
   net::Response response = page ? error_page(error) : error_response(error, request);

@@ -13,6 +13,7 @@ namespace sebring::proxy {
 
 struct PreviewOptions {
   std::string domain = "preview.localhost";  // without port
+  std::string port;                          // ":3000" where visitors need one: a login leads back there only
   std::string secret;                        // 32 bytes or more that survive restarts; signs cookies
   // "http://localhost:3000": where a visitor's login is known. Empty: private previews answer 401 to browsers too.
   std::string platform_url;
@@ -43,8 +44,9 @@ class PreviewProxy {
   // Answers in every case. `scheme`: of the listener it came in by.
   asio::awaitable<void> handle(net::Exchange& exchange, std::string scheme);
 
-  // `GET /preview-login?host=..&path=..` on the platform's own host: a logged-in visitor comes back to the preview with
-  // a ticket, another goes to the login page. The control plane mounts it.
+  // `GET /preview-login?host=..&path=..&state=..` on the platform's own host: a logged-in visitor comes back to the
+  // preview with a ticket, another goes to the login page. `at=<id>/<port>` instead of host: a preview by path, on this
+  // very host, for which a cookie is enough. The control plane mounts it.
   asio::awaitable<void> handle_login(net::Exchange& exchange);
 
  private:
@@ -56,6 +58,13 @@ class PreviewProxy {
   asio::awaitable<bool> answer_own_paths(net::Exchange& exchange, Visit& visit);
   asio::awaitable<void> redeem_ticket(net::Exchange& exchange, Visit& visit);
   asio::awaitable<void> refuse(net::Exchange& exchange, Visit& visit, Error error);
+  net::Response send_to_login(const net::RequestHead& request, const Visit& visit) const;
+  asio::awaitable<net::Response> come_back(const net::RequestHead& request, const net::Query& query);
+  asio::awaitable<net::Response> come_back_by_path(const net::RequestHead& request, const net::Query& query,
+                                                   std::string at);
+  net::Response refuse_login(const net::RequestHead& request, Error error) const;
+  std::string preview_cookie(const PreviewPlace& place, const std::string& sandbox_id, Grant grant,
+                             std::chrono::seconds age) const;
   void remember_visitor(Visit& visit);
   bool needs_warning(const net::RequestHead& request, const Visit& visit) const;
   Visit make_visit(const net::RequestHead& request, const std::string& peer, std::string scheme) const;

@@ -16,6 +16,7 @@
 #include <boost/asio/write.hpp>
 
 #include "proxy/certificate.h"
+#include "proxy/http2.h"
 
 namespace sebring::proxy {
 namespace {
@@ -85,6 +86,29 @@ asio::awaitable<void> carry(Pipe& pipe) {
   pipe.inside.close(ignored);
 }
 
+class TlsWire final : public Http2Wire {
+ public:
+  explicit TlsWire(Pipe& pipe) : pipe_(pipe) {}
+  asio::awaitable<std::size_t> read(asio::mutable_buffer into) override {
+    auto [code, got] = co_await pipe_.outside.async_read_some(into, kToken);
+    co_return code ? 0 : got;
+  }
+  asio::awaitable<bool> write(asio::const_buffer data) override {
+    auto [code, put] = co_await asio::async_write(pipe_.outside, data, kToken);
+    co_return !code;
+  }
+
+ private:
+  Pipe& pipe_;
+};
+
+bool speaks_http2(Pipe& pipe) {
+  const unsigned char* name = nullptr;
+  unsigned int length = 0;
+  ::SSL_get0_alpn_selected(pipe.outside.native_handle(), &name, &length);
+  return std::string_view(reinterpret_cast<const char*>(name), length) == "h2";
+}
+
 struct State {
   State(asio::any_io_executor the_executor, Certificate the_certificate, net::Server& the_server)
       : executor(the_executor), certificate(std::move(the_certificate)), behind(&the_server), acceptor(the_executor) {}
@@ -95,13 +119,40 @@ struct State {
   std::size_t connections = 0;
 };
 
+// A connection to the server behind, for one request after the other of a client that speaks HTTP/2.
+std::unique_ptr<net::ByteStream> connect_behind(State& state, const std::string& peer) {
+  if (!state.behind) return nullptr;
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) return nullptr;
+  UniqueFd ours(ends[0]), theirs(ends[1]);
+  net::Socket server_end(state.executor);
+  boost::system::error_code code;
+  server_end.assign(asio::generic::stream_protocol(AF_UNIX, 0), theirs.get(), code);
+  if (code) return nullptr;
+  theirs.release();
+  state.behind->serve(std::move(server_end), peer);
+  auto stream = net::adopt_stream(state.executor, std::move(ours));
+  return stream ? std::move(*stream) : nullptr;
+}
+
+asio::awaitable<void> carry_http2(std::shared_ptr<State> state, Pipe& pipe, std::string peer) {
+  using asio::experimental::awaitable_operators::operator||;
+  TlsWire wire(pipe);
+  co_await serve_http2(wire, [state, peer] { return connect_behind(*state, peer); }, {});
+  co_await (pipe.outside.async_shutdown(kToken) || net::sleep_for(kGoodbyeTime));
+  boost::system::error_code ignored;
+  pipe.outside.lowest_layer().close(ignored);
+}
+
 asio::awaitable<void> serve(std::shared_ptr<State> state, tcp::socket socket, std::string peer) {
   const int on = 1;
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   Pipe pipe(std::move(socket), state->certificate.current(), state->executor);
   ++state->connections;
   const bool good = co_await handshake(pipe);
-  if (good && state->behind) {
+  if (good && state->behind && speaks_http2(pipe)) {
+    co_await carry_http2(state, pipe, std::move(peer));
+  } else if (good && state->behind) {
     asio::local::stream_protocol::socket server_end(state->executor);
     boost::system::error_code code;
     asio::local::connect_pair(pipe.inside, server_end, code);

@@ -70,7 +70,7 @@ bool skips_activity(const net::RequestHead& request) {
 // What the sandbox gets to see of a request to its toolbox: no credential of ours, whatever way let it in. Everything
 // inside the sandbox is untrusted, its daemon too.
 void strip_credentials(net::RequestHead& head) {
-  head.headers = end_to_end(head.headers);
+  head.headers = end_to_end(std::move(head.headers));
   head.headers.remove("Authorization");
   head.headers.remove(kPreviewTokenHeader);
   head.headers.remove("X-Daytona-Organization-ID");

@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kIdlePerPlaceMax = 64;
 constexpr std::size_t kIdleMax = 4096;
 constexpr std::chrono::seconds kSweep{1};
+// No server gives up a connection, or says so on it, that soon after an answer.
+constexpr std::chrono::milliseconds kJustUsed{50};
 
 // Bytes on an idle connection are as bad as its end: nobody asked for them.
 bool is_open_and_silent(net::ClientConnection& connection) {
@@ -80,7 +82,8 @@ UpstreamPool::~UpstreamPool() {
 }
 
 asio::awaitable<Result<UpstreamPool::Taken>> UpstreamPool::take(const Upstream& upstream,
-                                                                std::chrono::milliseconds idle_at_most) {
+                                                                std::chrono::milliseconds idle_at_most,
+                                                                bool repeatable) {
   const auto now = Steady::now();
   if (auto sandbox = state_->idle.find(upstream.sandbox_id); sandbox != state_->idle.end()) {
     if (auto place = sandbox->second.find(upstream.place); place != sandbox->second.end()) {
@@ -90,7 +93,8 @@ asio::awaitable<Result<UpstreamPool::Taken>> UpstreamPool::take(const Upstream& 
         list.pop_back();
         --state_->count;
         if (now >= one.until || now - one.since > idle_at_most) continue;  // the others are older: they go too
-        if (is_open_and_silent(*one.connection)) co_return Taken{std::move(one.connection), true};
+        const bool just_used = repeatable && now - one.since < kJustUsed;
+        if (just_used || is_open_and_silent(*one.connection)) co_return Taken{std::move(one.connection), true};
       }
     }
   }

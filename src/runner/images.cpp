@@ -54,24 +54,33 @@ asio::awaitable<Result<bj::object>> Images::list() {
   co_return bj::object{{"images", std::move(array)}};
 }
 
-asio::awaitable<Result<bj::object>> Images::import(std::string digest, std::string file) {
+asio::awaitable<Result<bj::object>> Images::import(std::string digest, ImportOrder order) {
   SB_CO_CHECK(image::digest_hex(digest));
   auto& gate = gates_[digest];
   if (!gate) gate = std::make_shared<Gate>(executor_);
   Gate::Pass pass = co_await Gate::enter(gate);
   auto imported = co_await importers_.run([&](runtime::Host::Wires&) -> Result<image::Imported> {
-    SB_TRY(auto input, open_import(directory_, file));
+    SB_TRY(auto input, open_import(directory_, order.file));
+    SB_TRY(const std::uint64_t room, host_.pool().room());
     image::ImportRequest request;
     request.layers = host_.pool().layers();
     request.input = input.get();
     request.digest = digest;
-    SB_TRY(auto made, image::import_layer(request));
+    request.blob_digest = order.blob_digest;
+    request.blob_bytes = order.blob_bytes;
+    // Not until the file system is full: sandboxes write to the same one.
+    const bool scarce = room < request.limits.tar_bytes_max;
+    if (scarce) request.limits.tar_bytes_max = room;
+    auto done = image::import_layer(request);
+    if (!done && scarce && done.error().code() == Errc::too_large)
+      return fail(Errc::exhausted, "the pool has no room for it: " + std::to_string(room >> 20) + " MiB are left");
+    SB_TRY(auto made, std::move(done));
     SB_CHECK(host_.pool().layers_grew());
     return made;
   });
-  if (!imported) co_return fail(std::move(imported).error().while_doing("import " + file));
+  if (!imported) co_return fail(std::move(imported).error().while_doing("import " + order.file));
   for (const auto& remark : imported->remarks)
-    std::fprintf(stderr, "runner: import %s: %s\n", file.c_str(), remark.c_str());
+    std::fprintf(stderr, "runner: import %s: %s\n", order.file.c_str(), remark.c_str());
   co_return bj::object{{"digest", digest}, {"bytes", imported->bytes}};
 }
 

@@ -15,8 +15,9 @@ class Images {
   Images(asio::any_io_executor executor, runtime::Host& host, runtime::SlotPool& slots, Workers& importers,
          Sandboxes& sandboxes, std::string directory);
   asio::awaitable<Result<boost::json::object>> list();
-  // Imports `file` of the import directory as layer `digest`; one that is there already is left as it is.
-  asio::awaitable<Result<boost::json::object>> import(std::string digest, std::string file);
+  // Imports a file of the import directory as layer `digest`; one that is there already is left as it is.
+  // Errc::exhausted when the pool has no room for it.
+  asio::awaitable<Result<boost::json::object>> import(std::string digest, ImportOrder order);
   // Errc::conflict while a sandbox lies on it.
   asio::awaitable<Result<void>> remove(std::string digest);
 

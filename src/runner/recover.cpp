@@ -55,10 +55,12 @@ bool Sandboxes::adopt(Record record) {
   if (auto root = os::open_at(AT_FDCWD, "/proc/" + std::to_string(record.pid) + "/root", O_PATH | O_DIRECTORY))
     container.held.push_back(std::move(*root));
   host.cpus().choose(record.index, record.limits.cpus);
+  // A death between freezing and writing it down must not leave a sandbox that runs by its record and stands still.
+  record.paused = host.cgroups().is_frozen(group);
   sandbox->record = std::move(record);
   sandbox->container.emplace(std::move(container));
   sandboxes_[sandbox->record.id] = sandbox;
-  watch(sandbox);
+  (void)watch(sandbox);
   return true;
 }
 
@@ -105,6 +107,7 @@ Result<void> Sandboxes::recover(std::map<std::string, Record> records, bool ende
   }
   runtime::destroy_strays(parts_.host, parts_.cleanup, known);
   restore_groups();
+  remove_unfinished();
   return {};
 }
 

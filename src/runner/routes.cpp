@@ -49,7 +49,9 @@ Result<bj::object> info(const Routes& parts) {
                     {"pool", bj::object{{"totalBytes", space.total_bytes},
                                         {"freeBytes", space.free_bytes},
                                         {"kind", kind_name(parts.host.pool().kind())}}},
-                    {"slots", bj::object{{"ready", parts.slots.ready()}, {"wanted", parts.slots.wanted()}}},
+                    {"slots", bj::object{{"ready", parts.slots.ready()},
+                                         {"wanted", parts.slots.wanted()},
+                                         {"disks", parts.slots.waiting_disks()}}},
                     {"cleaning", parts.cleanup.pending()},
                     {"features", feature_list(parts)}};
   bj::array complaints;
@@ -153,6 +155,17 @@ void add_disk_routes(net::Router& router, Routes& parts) {
                SB_CO_TRY(auto made, co_await all.archive(std::move(id), std::move(path)));
                co_return bj::object{{"bytes", made.bytes}, {"sha256", made.sha256}};
              }));
+  router.add("GET", "/v1/copies", [&all](net::Exchange& exchange, const net::PathParameters&) -> asio::awaitable<void> {
+    auto copies = co_await all.copies();
+    if (!copies) co_return co_await respond(exchange, std::unexpected(std::move(copies).error()));
+    co_await respond(exchange, bj::object{{"snapshots", bj::value_from(copies->snapshots)},
+                                          {"archives", bj::value_from(copies->archives)}});
+  });
+  router.add("DELETE", "/v1/archives/{id}", without_body([&all](std::string path) -> Answer {
+               if (!is_plain_path(path) || path.contains('/'))
+                 co_return fail(Errc::invalid_argument, "not a name of an archive");
+               co_return nothing(co_await all.remove_archive(std::move(path)));
+             }));
   router.add("POST", one + "/restore", with_body(parse_restore, [&all](std::string id, RestoreOrder order) {
                return all.restore(std::move(id), std::move(order));
              }));
@@ -164,8 +177,8 @@ void add_image_routes(net::Router& router, Routes& parts) {
              [&images](net::Exchange& exchange, const net::PathParameters&) -> asio::awaitable<void> {
                co_await respond(exchange, co_await images.list());
              });
-  router.add("PUT", "/v1/images/{id}", with_body(parse_import_file, [&images](std::string digest, std::string file) {
-               return images.import(std::move(digest), std::move(file));
+  router.add("PUT", "/v1/images/{id}", with_body(parse_import, [&images](std::string digest, ImportOrder order) {
+               return images.import(std::move(digest), std::move(order));
              }));
   router.add("DELETE", "/v1/images/{id}", without_body([&images](std::string digest) -> Answer {
                co_return nothing(co_await images.remove(std::move(digest)));

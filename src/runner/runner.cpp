@@ -141,7 +141,8 @@ class Runner {
     pool_timer_.expires_after(kPoolCheck);
     pool_timer_.async_wait([this](boost::system::error_code error) {
       if (error) return;
-      importers_->post([this](runtime::Host::Wires&) {
+      // Not the importers' workers: an import may be what the pool has to grow for.
+      workers_->post([this](runtime::Host::Wires&) {
         if (auto grown = host_->pool().grow_if_needed(); !grown) say(grown.error().message());
       });
       watch_pool();

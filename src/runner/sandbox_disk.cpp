@@ -1,12 +1,6 @@
-// Limits, copies and files of disks.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
+// Limits and copies of disks.
 #include <boost/json.hpp>
 
-#include "image/archive.h"
-#include "os/file.h"
 #include "runner/sandbox_state.h"
 
 namespace sebring::runner {
@@ -128,85 +122,6 @@ asio::awaitable<Result<void>> Sandboxes::remove_snapshot(std::string name) {
   leftover.snapshot = name;
   parts_.cleanup.dispose(std::move(leftover));
   co_return Result<void>{};
-}
-
-namespace {
-
-// The object directory is control's, and what lies in it has been named by nobody else; still, no link is followed.
-Result<UniqueFd> open_object(const std::string& directory, const std::string& path, int flags) {
-  SB_TRY(auto root, os::open_dir(directory));
-  return os::open_inside(root.get(), path, flags, 0640);
-}
-
-}  // namespace
-
-asio::awaitable<Result<image::Archived>> Sandboxes::archive(std::string id, std::string path) {
-  SB_CO_TRY(auto locked, co_await lock(id));
-  Handle sandbox = locked.sandbox;
-  if (parts_.objects_dir.empty()) co_return fail(Errc::not_implemented, "this runner has no object directory");
-  co_return co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<image::Archived> {
-    auto& pool = parts_.host.pool();
-    // From a copy, since nothing may write meanwhile; it goes away afterwards, whatever happens.
-    std::string copy = "archive-" + sandbox->record.disk;
-    if (!pool.has_snapshot(copy)) SB_CHECK(pool.make_snapshot(sandbox->record.disk, copy));
-    auto archived = [&]() -> Result<image::Archived> {
-      SB_TRY(auto upper, os::open_at(pool.root(), pool.snapshot_path(copy), O_RDONLY | O_DIRECTORY));
-      SB_TRY(auto output, open_object(parts_.objects_dir, path, O_WRONLY | O_CREAT | O_TRUNC));
-      image::ArchiveRequest request;
-      request.upper = upper.get();
-      request.output = output.get();
-      SB_TRY(auto made, image::archive_upper(request));
-      if (::fsync(output.get()) < 0) return fail_errno(errno, "sync " + path);
-      return made;
-    }();
-    runtime::Leftover leftover;
-    leftover.snapshot = copy;
-    parts_.cleanup.dispose(std::move(leftover));
-    return archived;
-  });
-}
-
-asio::awaitable<Result<bj::object>> Sandboxes::restore(std::string id, RestoreOrder order) {
-  if (closed_) co_return fail(Errc::unavailable, "the runner is ending");
-  if (!is_sandbox_id(id)) co_return fail(Errc::invalid_argument, "not an id of a sandbox: " + id);
-  if (parts_.objects_dir.empty()) co_return fail(Errc::not_implemented, "this runner has no object directory");
-  Locked locked = co_await lock_or_make(id);
-  Handle sandbox = locked.sandbox;
-  if (!sandbox->record.disk.empty()) co_return report_of(*sandbox);
-  Record record = sandbox->record;
-  record.disk = runtime::Host::new_upper_name();
-  record.limits.disk_bytes = order.disk_bytes;
-  // Until it is whole it is to be deleted: half a disk that a crash left must not pass for the sandbox's.
-  record.state = State::deleting;
-  auto restored = co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<void> {
-    auto& pool = parts_.host.pool();
-    SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record)));
-    auto done = [&]() -> Result<void> {
-      SB_CHECK(pool.create_upper(record.disk, order.disk_bytes));
-      SB_TRY(auto input, open_object(parts_.objects_dir, order.path, O_RDONLY));
-      SB_TRY(auto upper, os::open_at(pool.root(), pool.upper_path(record.disk), O_RDONLY | O_DIRECTORY));
-      image::RestoreRequest request;
-      request.input = input.get();
-      request.sha256 = order.sha256;
-      request.upper = upper.get();
-      SB_CHECK(image::restore_upper(request));
-      SB_CHECK(pool.sync());
-      record.state = State::stopped;
-      return parts_.journal.wait_durable(parts_.journal.append(record));
-    }();
-    if (done) return done;
-    runtime::Leftover leftover;
-    forget_later(record.disk, leftover);
-    parts_.cleanup.dispose(std::move(leftover));
-    return done;
-  });
-  if (!restored) {
-    sandbox->removed = true;
-    sandboxes_.erase(id);
-    co_return fail(std::move(restored).error().while_doing("restore sandbox " + id));
-  }
-  sandbox->record = std::move(record);
-  co_return report_of(*sandbox);
 }
 
 }  // namespace sebring::runner

@@ -1,6 +1,7 @@
 #include <boost/json.hpp>
 
 #include "image/importer.h"
+#include "os/file.h"
 #include "runner/sandbox_state.h"
 
 namespace sebring::runner {
@@ -48,8 +49,20 @@ struct StartJob {
 
 }  // namespace
 
+// In words that say what to do; later it would be a missing file of a name that nobody knows.
+static Result<void> check_image(const image::Pool& pool, const StartJob& job) {
+  for (const auto& layer : job.spec.layers)
+    if (!os::exists_at(pool.root(), layer))
+      return fail(Errc::gone, "its image is not on this machine any more (" + layer +
+                                  "); import that again and recover the sandbox");
+  if (job.fresh && !job.base.empty() && !pool.has_snapshot(job.base))
+    return fail(Errc::gone, "its snapshot is not on this machine any more (" + job.base + ")");
+  return {};
+}
+
 // On a worker. The journal has the whole record before the container exists, and is being synced while it starts.
 static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, runtime::Host::Wires& wires) {
+  SB_CHECK(check_image(parts.host.pool(), job));
   if (job.fresh && !job.base.empty()) {
     job.record.disk = runtime::Host::new_upper_name();
     Journal::Ticket intent = parts.journal.append(job.record);
@@ -125,8 +138,18 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
             co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); }));
   sandbox->record = std::move(outcome.record);
   sandbox->container.emplace(std::move(outcome.container));
-  watch(sandbox);
-  co_return join_group(*sandbox);
+  if (watch(sandbox)) co_return join_group(*sandbox);
+  sandbox->record.state = State::stopped;
+  runtime::Leftover leftover = leftover_of(std::move(*sandbox->container), false);
+  sandbox->container.reset();
+  if (job.fresh) {
+    forget_later(sandbox->record.disk, leftover);
+    sandbox->record.disk.clear();
+  } else {
+    parts_.journal.append(sandbox->record);
+  }
+  parts_.cleanup.dispose(std::move(leftover));
+  co_return fail(Errc::exhausted, "the runner has no free descriptor");
 }
 
 asio::awaitable<Result<bj::object>> Sandboxes::ensure_running(std::string id, Spec spec) {

@@ -100,15 +100,16 @@ asio::awaitable<Result<void>> Sandboxes::wait_durable(Journal::Ticket ticket) {
 void Sandboxes::close() { closed_ = true; }
 
 // The end of PID 1 is an event of its pidfd: noticed at once, whoever caused it.
-void Sandboxes::watch(Handle sandbox) {
+bool Sandboxes::watch(Handle sandbox) {
   int copy = ::fcntl(sandbox->container->pidfd.get(), F_DUPFD_CLOEXEC, 3);
   if (copy < 0) {
     log_failure("watch sandbox " + sandbox->record.id, Error::from_errno(errno, "duplicate a descriptor"));
-    return;
+    return false;
   }
   sandbox->life = std::make_shared<Life>(parts_.executor, copy);
   sandbox->end_expected = false;
   asio::co_spawn(parts_.executor, notice_end(sandbox, sandbox->life), asio::detached);
+  return true;
 }
 
 asio::awaitable<void> Sandboxes::notice_end(Handle sandbox, std::shared_ptr<Life> life) {
@@ -158,6 +159,8 @@ Cause Sandboxes::cause_of(const Sandbox& sandbox) const {
     if (status && status->signal) cause.message += " by signal " + std::to_string(status->signal);
     if (status && !status->signal) cause.message += " with exit code " + std::to_string(status->code);
   }
+  const auto words = sandbox.container ? runtime::last_words(sandbox.container->words.get()) : std::string();
+  if (!words.empty()) cause.message += "; its daemon's last words: " + words;
   if (usage && usage->oom_kills > 0) {
     cause.message += "; before, its memory limit was reached " + std::to_string(usage->oom_kills) + " times";
     cause.limit_bytes = usage->memory_limit_bytes;

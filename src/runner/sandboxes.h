@@ -63,6 +63,14 @@ class Sandboxes {
   asio::awaitable<Result<SnapshotMade>> snapshot(std::string id, std::string name);
   asio::awaitable<Result<void>> remove_snapshot(std::string name);
   asio::awaitable<Result<image::Archived>> archive(std::string id, std::string path);
+  // What lies beside the sandboxes' disks.
+  struct Copies {
+    std::vector<std::string> snapshots;
+    std::vector<std::string> archives;
+  };
+  asio::awaitable<Result<Copies>> copies();
+  // `path`: a plain name. An unknown one too.
+  asio::awaitable<Result<void>> remove_archive(std::string path);
   asio::awaitable<Result<boost::json::object>> restore(std::string id, RestoreOrder order);
   asio::awaitable<Result<Usage>> usage(std::string id);
   Result<boost::json::object> report(const std::string& id) const;
@@ -92,7 +100,8 @@ class Sandboxes {
   asio::awaitable<Locked> lock_or_make(std::string id);
 
   asio::awaitable<Result<void>> start(Handle sandbox, Spec spec);
-  void watch(Handle sandbox);
+  // False when its end would not be noticed: no descriptor is left.
+  bool watch(Handle sandbox);
   asio::awaitable<void> notice_end(Handle sandbox, std::shared_ptr<Life> life);
   asio::awaitable<void> terminate_users(Handle sandbox, std::chrono::milliseconds grace);
   Result<void> begin_kill(Handle sandbox);
@@ -102,6 +111,8 @@ class Sandboxes {
   Cause cause_of(const Sandbox& sandbox) const;
   boost::json::object report_of(const Sandbox& sandbox) const;
   asio::awaitable<Result<void>> wait_durable(Journal::Ticket ticket);
+  Result<void> unpack_archive(Record& record, const RestoreOrder& order);
+  void remove_unfinished();
   void forget_later(const std::string& disk, runtime::Leftover& leftover);
 
   bool adopt(Record record);

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <cmath>
 
+#include "image/importer.h"
 #include "json/json.h"
 
 namespace sebring::runner {
@@ -191,13 +192,15 @@ Result<std::string> parse_archive_path(std::string_view body) {
   return path;
 }
 
-Result<std::string> parse_import_file(std::string_view body) {
+Result<ImportOrder> parse_import(std::string_view body) {
   SB_TRY(auto object, json::parse_object(body));
   json::ObjectReader reader(object);
-  std::string file = reader.required_text("file");
-  if (!is_plain_path(file)) reader.error("file must be a plain name");
+  ImportOrder order{reader.required_text("file"), reader.text("blobDigest").value_or(""),
+                    read_bytes(reader, "blobBytes", 1).value_or(0)};
+  if (!is_plain_path(order.file)) reader.error("file must be a plain name");
+  if (!order.blob_digest.empty() && !image::digest_hex(order.blob_digest)) reader.error("blobDigest is no digest");
   SB_CHECK(reader.finish());
-  return file;
+  return order;
 }
 
 bj::object report_json(const Record& record, const std::string& socket, const std::string& address) {

@@ -40,6 +40,12 @@ struct ForkOrder {
   std::uint64_t disk_bytes = 0;
 };
 
+struct ImportOrder {
+  std::string file;
+  std::string blob_digest;       // of the file as it is, compressed; empty: unknown
+  std::uint64_t blob_bytes = 0;  // 0: unknown
+};
+
 struct RestoreOrder {
   std::string path;
   std::string sha256;
@@ -54,7 +60,7 @@ Result<ForkOrder> parse_fork(std::string_view body);
 Result<RestoreOrder> parse_restore(std::string_view body);
 Result<std::string> parse_snapshot_name(std::string_view body);
 Result<std::string> parse_archive_path(std::string_view body);
-Result<std::string> parse_import_file(std::string_view body);
+Result<ImportOrder> parse_import(std::string_view body);
 Result<runtime::NetworkPolicy> parse_network(std::string_view body);
 
 // Sandbox ids: letters, digits, dash, underscore, at most 64.

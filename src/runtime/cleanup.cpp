@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <system_error>
 
 #include "base/time.h"
 #include "os/file.h"
@@ -148,7 +149,10 @@ void Cleanup::close_ended(std::vector<Work>& works) {
     }
   };
   std::vector<std::jthread> helpers;
-  while (helpers.size() + 1 < std::min(closing.size(), kClosersMax)) helpers.emplace_back(close_some);
+  try {
+    while (helpers.size() + 1 < std::min(closing.size(), kClosersMax)) helpers.emplace_back(close_some);
+  } catch (const std::system_error&) {  // no process is left to be had: then with fewer
+  }
   close_some();
 }
 

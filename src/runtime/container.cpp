@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/text.h"
 #include "os/file.h"
 #include "os/passing.h"
 #include "os/pidfd.h"
@@ -94,6 +95,8 @@ Result<UniqueFd> start(Host& host, Host::Wires& wires, Slot& slot, const StartSp
   auto entered = read_report(slot.control.get(), kEnterMilliseconds);
   if (entered) return root;
   slot.root = std::move(root);
+  if (auto words = last_words(slot.words.get()); !words.empty())
+    return std::unexpected(std::move(entered).error().while_doing(words));
   return std::unexpected(std::move(entered).error());
 }
 
@@ -117,6 +120,7 @@ Result<Container> start_container(Host& host, Host::Wires& wires, Cleanup& clean
   container.pid = slot.pid;
   container.start_time = slot.start_time;
   container.pidfd = std::move(slot.pidfd);
+  container.words = std::move(slot.words);
   container.socket = host.socket_path(slot.index);
   container.upper = spec.upper.empty() ? slot.upper : spec.upper;
   container.network = spec.network;
@@ -156,6 +160,22 @@ Result<std::vector<UserProcess>> user_processes(Host& host, const Container& con
     return std::find(again.begin(), again.end(), process.pid) == again.end();
   });
   return processes;
+}
+
+std::string last_words(int words) {
+  constexpr std::size_t kLengthMax = 500;
+  std::string text;
+  char buffer[4096];
+  for (ssize_t n; words >= 0 && (n = ::read(words, buffer, sizeof buffer)) > 0;) {
+    text.append(buffer, static_cast<std::size_t>(n));
+    if (text.size() > 2 * kLengthMax) text.erase(0, text.size() - kLengthMax);
+  }
+  if (text.size() > kLengthMax) text.erase(0, text.size() - kLengthMax);
+  // Who has taken over the daemon may have said anything.
+  text = to_valid_utf8(text);
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  return std::string(trim(text));
 }
 
 Leftover leftover_of(Container container, bool destroy_upper) {

@@ -31,6 +31,7 @@ struct Container {
   pid_t pid = -1;
   std::uint64_t start_time = 0;
   UniqueFd pidfd;
+  UniqueFd words;  // the daemon's standard error; invalid for one that was adopted
   std::string socket;
   std::string upper;
   NetworkPolicy network;
@@ -50,6 +51,9 @@ struct UserProcess {
 Result<std::vector<UserProcess>> user_processes(Host& host, const Container& container);
 
 Leftover leftover_of(Container container, bool destroy_upper);
+
+// The end of what a daemon has said on its standard error, as one line; empty when it said nothing.
+std::string last_words(int words);
 
 // A TCP socket made in the container's network namespace; the calling thread is in its own again afterwards.
 Result<UniqueFd> socket_inside(const Container& container, int family);

@@ -21,11 +21,12 @@ namespace {
   const Launch& what = *static_cast<const Launch*>(argument);
   for (int group : what.groups)
     if (::syscall(SYS_write, group, "0", 1) < 0) ::_exit(99);
-  const int highest = std::max({what.executable, what.control, what.null});
+  const int highest = std::max({what.executable, what.control, what.null, what.words});
   if (::syscall(SYS_close_range, highest + 1, ~0U, 2 /* CLOSE_RANGE_UNSHARE */) < 0) ::_exit(96);
   for (const auto& limit : what.limits)
     if (::syscall(SYS_prlimit64, 0, limit.resource, &limit.value, nullptr) < 0) ::_exit(97);
   for (int fd = 0; fd < 3; ++fd) ::syscall(SYS_dup3, what.null, fd, 0);
+  if (what.words >= 0) ::syscall(SYS_dup3, what.words, 2, 0);
   ::syscall(SYS_dup3, what.control, slot::kControlFd, 0);
   ::syscall(SYS_close_range, slot::kControlFd + 1, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */);
   ::syscall(SYS_umask, 022);

@@ -17,6 +17,7 @@ struct Launch {
     rlimit value;
   };
   std::span<const Limit> limits;
+  int words = -1;  // becomes 2 instead of `null`; low too
 };
 // Starts the toolbox, which inherits this thread's system call filter. The pid, or -errno. When the child itself fails
 // before it executes, its exit code is 96 (descriptors), 97 (limits), 98 (exec) or 99 (cgroup).

@@ -62,7 +62,8 @@ Result<SlotMaker> SlotMaker::make(Host& host, Cleanup& cleanup) {
   SB_TRY(auto wires, host.open_wires());
   SB_CHECK(host.filter().load_into_this_thread());
   SB_TRY(const int parking, host.take_parking());
-  return SlotMaker(host, cleanup, std::move(wires), parking);
+  SB_TRY(const int words_parking, host.take_parking());
+  return SlotMaker(host, cleanup, std::move(wires), parking, words_parking);
 }
 
 Result<Slot> SlotMaker::make_slot(std::string upper, const std::vector<std::string>& layers,
@@ -130,8 +131,14 @@ Result<void> SlotMaker::start_toolbox(Slot& slot) {
   if (::dup3(pair.second.get(), parking_, O_CLOEXEC) < 0) return fail_errno(errno, "duplicate a descriptor");
   slot::Begin begin{first_uid(slot.index)};
   SB_CHECK(os::send_message(pair.first.get(), {reinterpret_cast<char*>(&begin), sizeof begin}));
-  pid_t helper = launch({host_.toolbox(), parking_, host_.null(), raw, limits});
-  ::dup3(host_.null(), parking_, O_CLOEXEC);
+  // Not blocking: a daemon with much to say must not stand still. What does not fit is lost.
+  int words[2];
+  if (::pipe2(words, O_CLOEXEC | O_NONBLOCK) < 0) return fail_errno(errno, "make a pipe");
+  slot.words.reset(words[0]);
+  const UniqueFd said(words[1]);
+  if (::dup3(said.get(), words_parking_, O_CLOEXEC) < 0) return fail_errno(errno, "duplicate a descriptor");
+  pid_t helper = launch({host_.toolbox(), parking_, host_.null(), raw, limits, words_parking_});
+  for (int parking : {parking_, words_parking_}) ::dup3(host_.null(), parking, O_CLOEXEC);
   if (helper < 0) return fail_errno(static_cast<int>(-helper), "start the toolbox");
   pair.second.reset();
   slot.control = std::move(pair.first);
@@ -201,8 +208,8 @@ Leftover leftover_of(Slot slot, bool destroy_upper) {
   leftover.index = slot.index;
   leftover.pidfd = std::move(slot.pidfd);
   leftover.attached_view = std::move(slot.view.attached_at);
-  for (auto* fd :
-       {&slot.control, &slot.root, &slot.view.mount, &slot.listening, &slot.user_cgroup, &slot.memory_directory})
+  for (auto* fd : {&slot.control, &slot.words, &slot.root, &slot.view.mount, &slot.listening, &slot.user_cgroup,
+                   &slot.memory_directory})
     if (*fd) leftover.close.push_back(std::move(*fd));
   if (destroy_upper) leftover.upper = std::move(slot.upper);
   return leftover;

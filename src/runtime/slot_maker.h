@@ -17,6 +17,7 @@ struct Slot {
   std::uint64_t start_time = 0;
   UniqueFd pidfd;
   UniqueFd control;
+  UniqueFd words;  // what the daemon says on its standard error, should it die
   UniqueFd listening;
   UniqueFd user_cgroup;  // may be invalid
   UniqueFd memory_directory;
@@ -44,8 +45,8 @@ class SlotMaker {
   Result<Slot> make_slot(std::string upper, const std::vector<std::string>& layers, std::optional<Limits> limits);
 
  private:
-  SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires, int parking)
-      : host_(host), cleanup_(cleanup), wires_(std::move(wires)), parking_(parking) {}
+  SlotMaker(Host& host, Cleanup& cleanup, Host::Wires wires, int parking, int words_parking)
+      : host_(host), cleanup_(cleanup), wires_(std::move(wires)), parking_(parking), words_parking_(words_parking) {}
   Result<void> build(Slot& slot, const std::vector<std::string>& layers);
   Result<void> listen(Slot& slot);
   Result<void> start_toolbox(Slot& slot);
@@ -57,6 +58,7 @@ class SlotMaker {
   Cleanup& cleanup_;
   Host::Wires wires_;
   int parking_;  // of Host::take_parking()
+  int words_parking_;
 };
 
 }  // namespace sebring::runtime

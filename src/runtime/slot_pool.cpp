@@ -122,6 +122,12 @@ void SlotPool::forget_layers(const std::string& layer) {
   less_.notify_all();
 }
 
+std::size_t SlotPool::waiting_disks() const {
+  const std::size_t stock = uppers_.size();
+  std::lock_guard lock(mutex_);
+  return stock + slots_.size() + making_;
+}
+
 std::size_t SlotPool::ready() const {
   std::lock_guard lock(mutex_);
   return slots_.size();

@@ -34,6 +34,8 @@ class SlotPool {
   void forget_layers(const std::string& layer);
 
   std::size_t ready() const;
+  // Disks that belong to no sandbox: of slots that wait, and in stock.
+  std::size_t waiting_disks() const;
   std::size_t wanted() const { return config_.wanted; }
 
  private:

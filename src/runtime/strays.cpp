@@ -50,6 +50,7 @@ void destroy_strays(Host& host, Cleanup& cleanup, const Known& known) {
     if (known.indices.contains(index)) continue;
     if (auto processes = host.cgroups().processes(name_of(index)))
       for (pid_t pid : *processes) kill_quietly(pid);
+    (void)host.cgroups().freeze(name_of(index), false);  // what was paused does not die before (version 1)
     host.leases().adopt(index);
     Leftover leftover;
     leftover.index = index;

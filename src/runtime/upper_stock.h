@@ -20,6 +20,11 @@ class UpperStock {
   // Waits until there is one, or the reason why none can be made is known.
   Result<std::string> take();
   // One that was not used after all: its root has never been entered, and no overlay holds it.
+  // Disks that wait or are being made.
+  std::size_t size() const {
+    std::lock_guard lock(mutex_);
+    return stock_.size() + making_;
+  }
   void give_back(std::string name);
 
  private:
@@ -28,7 +33,7 @@ class UpperStock {
   Host& host_;
   Cleanup& cleanup_;
   std::size_t wanted_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable more_;
   std::condition_variable less_;
   std::vector<std::string> stock_;

@@ -185,13 +185,17 @@ void GatewayImpl::begin(UniqueFd connection, std::string address) {
   const std::lock_guard lock(mutex_);
   Running& running = running_.emplace_back();
   running.session = std::make_shared<Session>(raw, std::move(address), calls_, throttle_);
-  running.thread = std::thread([this, session = running.session, &running]() mutable {
-    session->run();
-    session.reset();
-    const std::lock_guard inner(mutex_);
-    running.session.reset();
-    running.over = true;
-  });
+  try {
+    running.thread = std::thread([this, session = running.session, &running]() mutable {
+      session->run();
+      session.reset();
+      const std::lock_guard inner(mutex_);
+      running.session.reset();
+      running.over = true;
+    });
+  } catch (const std::system_error&) {  // no process is left to be had; the connection ends with its session
+    running_.pop_back();
+  }
 }
 
 // Joins threads that have ended.

@@ -28,9 +28,9 @@ bool is_name(const std::string& name) {
 
 }  // namespace
 
-bool ProcessJoint::set_environment(std::string name, std::string value) {
+bool ProcessJoint::set_environment(const std::string& name, const std::string& value) {
   if (!is_name(name) || environment_.size() >= kEnvironmentMax || value.size() > kEnvironmentBytesMax) return false;
-  environment_[name] = std::move(value);
+  environment_[name] = value;
   return true;
 }
 

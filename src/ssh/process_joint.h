@@ -13,7 +13,7 @@ class ProcessJoint final : public Joint {
   explicit ProcessJoint(ssh_channel channel) : Joint(channel) {}
 
   // What comes before the start. false: refused.
-  bool set_environment(std::string name, std::string value);
+  bool set_environment(const std::string& name, const std::string& value);
   bool set_terminal(std::string term, int cols, int rows);
   void resize(int cols, int rows);
   void signal(const std::string& name);

@@ -152,7 +152,19 @@ CREATE INDEX access_tokens_sandbox ON access_tokens (sandbox_id);
 CREATE INDEX access_tokens_expiry ON access_tokens (expires_at);
 )sql";
 
-constexpr const char* kSteps[] = {kFirst};
+// A browser's login is worth its key, and goes with it.
+constexpr const char* kLogins = R"sql(
+CREATE TABLE login_sessions (
+  hash TEXT PRIMARY KEY,
+  key_hash TEXT NOT NULL REFERENCES api_keys(hash) ON DELETE CASCADE,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX login_sessions_key ON login_sessions (key_hash, created_at);
+CREATE INDEX login_sessions_expiry ON login_sessions (expires_at);
+)sql";
+
+constexpr const char* kSteps[] = {kFirst, kLogins};
 
 }  // namespace
 

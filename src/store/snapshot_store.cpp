@@ -122,6 +122,12 @@ asio::awaitable<Result<SnapshotPage>> SnapshotStore::list(SnapshotQuery q) {
   }
 }
 
+asio::awaitable<Result<bool>> SnapshotStore::exists(std::string id) {
+  SB_CO_TRY(auto query, reader_->query("SELECT 1 FROM snapshots WHERE id=?", id));
+  SB_CO_TRY(const bool found, query.step());
+  co_return found;
+}
+
 asio::awaitable<Result<std::int64_t>> SnapshotStore::count(std::string organization_id) {
   SB_CO_TRY(auto query, reader_->query("SELECT count(*) FROM snapshots WHERE organization_id=?", organization_id));
   SB_CO_CHECK(query.step());

@@ -33,6 +33,8 @@ class SnapshotStore {
   // By id or by name; an organization's own name wins over a general one.
   asio::awaitable<Result<std::optional<model::Snapshot>>> find(std::string organization_id, std::string id_or_name);
   asio::awaitable<Result<SnapshotPage>> list(SnapshotQuery query);
+  // Whether there is one of that id, of whatever organization.
+  asio::awaitable<Result<bool>> exists(std::string id);
   // How many the organization has of its own.
   asio::awaitable<Result<std::int64_t>> count(std::string organization_id);
   // Errc::conflict when the organization has one of that name.

@@ -17,6 +17,7 @@ Store::Store(std::unique_ptr<db::Connection> reader, std::unique_ptr<db::Writer>
       organizations(*reader, *writer),
       settings(*reader, *writer),
       access_tokens(*reader, *writer),
+      logins(*reader, *writer),
       reader_(std::move(reader)),
       writer_(std::move(writer)) {}
 

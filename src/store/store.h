@@ -6,6 +6,7 @@
 #include "db/writer.h"
 #include "store/access_token_store.h"
 #include "store/api_key_store.h"
+#include "store/login_store.h"
 #include "store/organization_store.h"
 #include "store/sandbox_store.h"
 #include "store/settings_store.h"
@@ -27,6 +28,7 @@ class Store {
   OrganizationStore organizations;
   SettingsStore settings;
   AccessTokenStore access_tokens;
+  LoginStore logins;
 
  private:
   Store(std::unique_ptr<db::Connection> reader, std::unique_ptr<db::Writer> writer);

@@ -94,7 +94,7 @@ function asConsoleCode(code) {
 }
 
 const importModuleDynamically = vm.constants && vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER ||
-  ((specifier) => import(/^\.{0,2}\//.test(specifier) ? path.resolve(specifier) : specifier));
+  ((specifier) => load(/^\.{0,2}\//.test(specifier) ? path.resolve(specifier) : specifier));
 
 function compile(code, filename) {
   const options = { filename, importModuleDynamically };

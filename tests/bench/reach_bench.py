@@ -1,4 +1,8 @@
-"""Rows of the benchmark for the ways into a sandbox: previews beside nginx, WebSockets, SSH and SFTP beside sshd."""
+"""Rows of the benchmark for the ways into a sandbox: previews beside nginx and caddy, WebSockets, SSH and SFTP beside sshd.
+
+All proxies use one thread, and are measured in turn, several times: the row is the round with the median rate. Processor time
+per request is the proxy's own, which other load on the machine changes least.
+"""
 
 import contextlib
 import os
@@ -36,6 +40,20 @@ http {{
   }}
 }}
 """
+CADDY = """
+{{
+  admin off
+  auto_https off
+}}
+http://localhost:{port} {{
+  bind 127.0.0.1
+  reverse_proxy 127.0.0.1:{upstream} {{
+    transport http {{
+      keepalive_idle_conns_per_host 128
+    }}
+  }}
+}}
+"""
 SSHD = """
 Port {port}
 ListenAddress 127.0.0.1
@@ -62,19 +80,74 @@ def running(*command, port):
 
 
 class At:
-    """Where `load` of bench.py sends its requests."""
+    """Where `load` of bench.py sends its requests, and whose processor time they cost."""
 
-    def __init__(self, port, headers, key="none"):
-        self.port, self.headers, self.key = port, headers, key
+    def __init__(self, name, port, headers, key="none", pids=()):
+        self.name, self.port, self.headers, self.key, self.pids = name, port, headers, key, pids
 
 
-def measure_http(report, load, name, at, scale):
-    for connections, count in ((1, 3000), (64, 12000)):
-        headers = [header for header in at.headers]
-        result = load(at, connections, count * scale, "GET", "/100", None, headers)
-        report.from_load(f"{name}, 100 bytes, {connections} connections", result)
-    result = load(at, 4, 12 * scale, "GET", "/67108864", None, at.headers)
-    report.value(f"{name}, 64 MiB, 4 connections", f"{result['mib_per_second']:.0f} MiB/s (failed {result['failed']})")
+def family(pid):
+    """A process and its children: nginx works in one."""
+    found = [pid]
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            fields = path.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == pid:
+                found.append(int(path.parent.name))
+    return found
+
+
+def processor_seconds(pids):
+    ticks = 0
+    for pid in pids:
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_kib(pids):
+    total = 0
+    for pid in pids:
+        for line in pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total
+
+
+def measure_http(report, load, places, scale):
+    """Every kind of load on every place in turn, thrice."""
+    for connections, count in ((1, 3000), (64, 16000)):
+        rounds = {at.name: [] for at in places}
+        for _ in range(3):
+            for at in places:
+                before = processor_seconds(at.pids)
+                result = load(at, connections, count * scale, "GET", "/100", None, at.headers)
+                rounds[at.name].append((result, (processor_seconds(at.pids) - before) / (count * scale) * 1e6))
+        for at in places:
+            result, _ = sorted(rounds[at.name], key=lambda one: one[0]["per_second"])[1]
+            spent = statistics.median(spent for _, spent in rounds[at.name])
+            report.from_load(f"{at.name}, 100 bytes, {connections} connections", result, note=f"{spent:.0f} us of processor each" if at.pids else "")
+    for at in places:
+        result = load(at, 4, 12 * scale, "GET", "/67108864", None, at.headers)
+        report.value(f"{at.name}, 64 MiB, 4 connections", f"{result['mib_per_second'] / 953.674:.2f} GB/s (failed {result['failed']})")
+
+
+def measure_idle(report, at, n):
+    """What a connection costs that has asked once and now waits."""
+    if not at.pids:
+        return
+    host = at.headers[0].removeprefix("Host: ")
+    before, held = memory_kib(at.pids), []
+    for _ in range(n):
+        one = socket.create_connection(("127.0.0.1", at.port), 20)
+        one.sendall(f"GET /100 HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {at.key}\r\n\r\n".encode())
+        got = one.recv(4096)
+        assert b" 200 " in got, got
+        held.append(one)
+    time.sleep(1.5)
+    report.value(f"{at.name}, memory of an idle connection", f"{(memory_kib(at.pids) - before) / n:.1f} KiB ({n} of them)")
+    for one in held:
+        one.close()
 
 
 def measure_websocket(report, name, port, headers, n):
@@ -99,6 +172,19 @@ def measure_websocket(report, name, port, headers, n):
     report.row(f"{name}, WebSocket echo", times)
 
 
+def start_nginx(directory, upstream, port):
+    path = pathlib.Path(directory) / "nginx.conf"
+    path.write_text(NGINX.format(directory=directory, upstream=upstream, port=port, buffering="on"))
+    return running("nginx", "-p", directory, "-c", path, port=port)
+
+
+def start_caddy(directory, upstream, port):
+    path = pathlib.Path(directory) / "Caddyfile"
+    path.write_text(CADDY.format(upstream=upstream, port=port))
+    return running("env", "GOMAXPROCS=1", f"HOME={directory}", f"XDG_DATA_HOME={directory}", f"XDG_CONFIG_HOME={directory}",
+                   "caddy", "run", "--config", path, "--adapter", "caddyfile", port=port)
+
+
 def previews(report, load, server, scale):
     reach = Reach(server, tempfile.gettempdir())
     boxes = {public: server.create(public=public)["id"] for public in (True, False)}
@@ -107,24 +193,27 @@ def previews(report, load, server, scale):
         reach.run_in_background(box, "chmod 755 /tmp/upstream && exec /tmp/upstream 3000")
         assert eventually(lambda: reach.ask(box, 3000, "/1", key=server.key)[0] == 200, 30)
     directory = tempfile.mkdtemp(prefix="sebring-reach-bench-")
+    os.chmod(directory, 0o777)
     try:
-        public = ["Host: " + reach.host(boxes[True])]
-        measure_http(report, load, "preview, public", At(server.port, public), scale)
-        private = ["Host: " + reach.host(boxes[False])]
-        measure_http(report, load, "preview, by API key", At(server.port, private, server.key), scale)
-        measure_websocket(report, "preview, public", server.port, public, 2000 * scale)
-        if not shutil.which("nginx"):
-            report.value("nginx in front of the same server", "not installed")
-            return
-        upstream, port = free_port(), free_port()
-        (pathlib.Path(directory) / "nginx.conf").write_text(
-            NGINX.format(directory=directory, upstream=upstream, port=port, buffering="on"))
-        os.chmod(directory, 0o777)
-        with running(UPSTREAM, upstream, port=upstream), running("nginx", "-p", directory, "-c", directory + "/nginx.conf", port=port):
-            host = [f"Host: localhost:{port}"]
-            measure_http(report, load, "nginx, same server", At(port, host), scale)
-            measure_websocket(report, "nginx, same server", port, host, 2000 * scale)
-            measure_http(report, load, "no proxy, same server", At(upstream, host), scale)
+        with contextlib.ExitStack() as stack:
+            control = [server.role_pid("control")]
+            places = [At("preview, public", server.port, ["Host: " + reach.host(boxes[True])], pids=control),
+                      At("preview, by API key", server.port, ["Host: " + reach.host(boxes[False])], server.key, pids=control)]
+            upstream = free_port()
+            stack.enter_context(running(UPSTREAM, upstream, port=upstream))
+            for name, start in (("nginx", start_nginx), ("caddy", start_caddy)):
+                if not shutil.which(name):
+                    report.value(f"{name} in front of the same server", "not installed")
+                    continue
+                port = free_port()
+                process = stack.enter_context(start(directory, upstream, port))
+                places.append(At(f"{name}, same server", port, [f"Host: localhost:{port}"], pids=family(process.pid)))
+            direct = At("no proxy, same server", upstream, ["Host: localhost"])
+            measure_http(report, load, [*places, direct], scale)
+            for at in places:
+                if at.key == "none":
+                    measure_websocket(report, at.name, at.port, at.headers, 2000 * scale)
+                measure_idle(report, at, 500 * scale)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
         for box in boxes.values():

@@ -17,64 +17,16 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 from harness import Leftovers, Server  # noqa: E402
-
-CONVERGE_SECONDS = 60
-# Ignores TERM, so that a stop takes its whole grace.
-DEAF = "(nohup sh -c 'trap \"\" TERM; : > /tmp/deaf; while :; do sleep 0.1; done' >/dev/null 2>&1 &); until [ -e /tmp/deaf ]; do sleep 0.02; done"
-RESTS = ("started", "stopped", "paused", "archived", "error")
+from importers import ImporterKiller  # noqa: E402
+from traces import assert_nothing_left  # noqa: E402
+from transitions import CONVERGE_SECONDS, DEAF, RESTS, Transitions  # noqa: E402
 
 
-class HangTest(unittest.TestCase):
+
+class HangTest(Transitions, unittest.TestCase):
     def run(self, result=None):
         with Leftovers():
             super().run(result)
-
-    def with_server(self, **settings):
-        server = Server({"slots": 4, **settings}).start()
-        self.addCleanup(server.__exit__, None, None, None)
-        return server
-
-    def call(self, server, method, path, body=None, timeout=90):
-        try:
-            return server.request(method, path, body, timeout=timeout)[:2]
-        except (OSError, http.client.HTTPException) as error:
-            return None, str(error)
-
-    def until(self, what, condition, seconds=CONVERGE_SECONDS):
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = condition()
-            if found:
-                return found
-            time.sleep(0.1)
-        self.fail(what)
-
-    def toolbox_pid(self, server, box):
-        answer = subprocess.run(["curl", "-s", "--unix-socket", str(server.run_dir() / "runner.sock"),
-                                 f"http://runner/v1/sandboxes/{box}"], capture_output=True, text=True, check=True)
-        return json.loads(answer.stdout)["pid"]
-
-    def make_ready(self, server):
-        """One sandbox for each transition, in the state from which it begins; and one that is to notice nothing."""
-        boxes = {}
-        for what in ("stop", "pause", "resume", "start", "fork", "snapshot", "archive", "restore", "resize", "delete", "bystander"):
-            boxes[what] = server.create(snapshot="daytona-small")["id"]
-            server.execute(boxes[what], "echo kept > /home/daytona/file; sync /home/daytona/file")
-        server.execute(boxes["stop"], DEAF)
-        for what in ("start", "archive", "restore"):
-            self.assertEqual(self.call(server, "POST", f"/api/sandbox/{boxes[what]}/stop")[0], 200)
-        self.assertEqual(self.call(server, "POST", f"/api/sandbox/{boxes['resume']}/pause")[0], 200)
-        self.call(server, "POST", f"/api/sandbox/{boxes['restore']}/archive")
-        self.until("archived", lambda: self.call(server, "GET", f"/api/sandbox/{boxes['restore']}")[1]["state"] == "archived")
-        return boxes
-
-    def transitions(self, boxes):
-        return {"create": ("POST", "/api/sandbox", {"name": "created-meanwhile", "snapshot": "daytona-small"}),
-                "resume": ("POST", f"/api/sandbox/{boxes['resume']}/start", None), "restore": ("POST", f"/api/sandbox/{boxes['restore']}/start", None),
-                "fork": ("POST", f"/api/sandbox/{boxes['fork']}/fork", {"name": "forked-meanwhile"}),
-                "snapshot": ("POST", f"/api/sandbox/{boxes['snapshot']}/snapshot", {"name": "made-meanwhile"}),
-                "resize": ("POST", f"/api/sandbox/{boxes['resize']}/resize", {"cpu": 2}), "delete": ("DELETE", f"/api/sandbox/{boxes['delete']}", None),
-                **{what: ("POST", f"/api/sandbox/{boxes[what]}/{what}", None) for what in ("start", "stop", "pause", "archive")}}
 
     def hang_during_everything(self, role):
         server = self.with_server()
@@ -100,47 +52,44 @@ class HangTest(unittest.TestCase):
         if server.process and server.role_pid(role) == pid:
             os.kill(pid, signal.SIGKILL)
 
-    def states(self, server):
-        status, listed = self.call(server, "GET", "/api/sandbox?limit=200", timeout=5)
-        return {item["id"]: item["state"] for item in listed["items"]} if status == 200 else None
+    def hang_importer(self, verb, rest):
+        """One of the two processes of an archive (or of a restore) stands still: the job ends, and is done when tried again."""
+        server = self.with_server()
+        box = server.create(snapshot="daytona-small")["id"]
+        server.execute(box, "echo kept > /home/daytona/file; head -c 200M /dev/urandom > /home/daytona/large; sync")
+        self.assertEqual(self.call(server, "POST", f"/api/sandbox/{box}/stop")[0], 200)
 
-    def check(self, server, role, boxes, answers, bystander):
-        """What was answered with success is so; nothing was lost; everything can be used or deleted."""
-        states, where = self.states(server), f"{role}: {answers}"
-        wanted = {"stop": "stopped", "pause": "paused", "resume": "started", "start": "started", "restore": "started"}
-        for what, state in wanted.items():
-            if answers[what][0] == 200 and answers[what][1]["state"] == state:
-                self.assertEqual(states[boxes[what]], state, where)
-        if answers["delete"][0] == 200:
-            self.assertNotIn(boxes["delete"], states, where)
-        if answers["resize"][0] == 200:
-            self.assertEqual(self.call(server, "GET", f"/api/sandbox/{boxes['resize']}")[1]["cpu"], 2, where)
-        self.assertEqual(states[boxes["bystander"]], "started")
-        self.assertEqual(self.toolbox_pid(server, boxes["bystander"]), bystander)
-        for what, box in boxes.items():
-            if box not in states:
-                continue
-            self.assertNotEqual(states[box], "error", (what, where))
-            if states[box] != "started":
-                self.until(f"{what} starts", lambda: self.call(server, "POST", f"/api/sandbox/{box}/start")[0] == 200)
-            self.assertEqual(server.execute(box, "cat /home/daytona/file")["result"], "kept\n", what)
-        for name in ("created-meanwhile", "forked-meanwhile"):
-            status, found = self.call(server, "GET", f"/api/sandbox/{name}")
-            self.assertIn(status, (200, 404))
-            if status == 200:
-                self.assertEqual(server.execute(found["id"], "echo on")["result"], "on\n")
-        # Parents once their forks are gone.
-        self.until("nothing left", lambda: not [self.call(server, "DELETE", f"/api/sandbox/{box}") for box in self.states(server)], 30)
+        def state():
+            return self.call(server, "GET", f"/api/sandbox/{box}")[1]["state"]
+        if verb == "start":
+            self.call(server, "POST", f"/api/sandbox/{box}/archive")
+            self.until("archived", lambda: state() == "archived")
+        stopper = ImporterKiller(server.role_pid("runner"), 1, 0, signal.SIGSTOP)
+        asked = threading.Thread(target=self.call, args=(server, "POST", f"/api/sandbox/{box}/{verb}"))
+        asked.start()
+        self.assertTrue(stopper.finish(), "no importer was seen")
+        begun = time.monotonic()
+        asked.join()
+        self.until(f"{verb} is given up", lambda: state() == rest, CONVERGE_SECONDS - (time.monotonic() - begun))
+        if verb == "archive":
+            self.call(server, "POST", f"/api/sandbox/{box}/archive")
+            self.until("archived in the end", lambda: state() == "archived")
+        self.until("it starts", lambda: self.call(server, "POST", f"/api/sandbox/{box}/start")[0] == 200)
+        self.assertEqual(server.execute(box, "cat /home/daytona/file")["result"], "kept\n")
+        self.assertEqual(self.call(server, "DELETE", f"/api/sandbox/{box}")[0], 200)
+        assert_nothing_left(server)
 
-    def test_a_hung_runner_or_control(self):
+    def test_a_hung_runner_or_control_or_importer(self):
         # Side by side: most of the time is waiting for the silence to be long enough.
-        with concurrent.futures.ThreadPoolExecutor(2) as pool:
-            for done in [pool.submit(self.hang_during_everything, role) for role in ("runner", "control")]:
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            roles = [pool.submit(self.hang_during_everything, role) for role in ("runner", "control")]
+            jobs = [pool.submit(self.hang_importer, *how) for how in (("archive", "stopped"), ("start", "archived"))]
+            for done in roles + jobs:
                 done.result()
 
     def test_a_hung_toolbox(self):
         server = self.with_server()
-        boxes = {what: server.create(snapshot="daytona-small")["id"] for what in ("stop", "delete", "pause", "fork")}
+        boxes = {what: server.create(snapshot="daytona-small")["id"] for what in ("stop", "delete", "pause", "fork", "copy")}
         for box in boxes.values():
             server.execute(box, "echo kept > /home/daytona/file; sync /home/daytona/file")
             os.kill(self.toolbox_pid(server, box), signal.SIGSTOP)
@@ -153,7 +102,12 @@ class HangTest(unittest.TestCase):
         status, child = self.call(server, "POST", f"/api/sandbox/{boxes['fork']}/fork", {})
         self.assertEqual(status, 200, child)
         self.assertEqual(server.execute(child["id"], "cat /home/daytona/file")["result"], "kept\n")
-        for box in [child["id"], *boxes.values()]:
+        for verb, body in (("snapshot", {"name": "of-a-hung-one"}), ("resize", {"cpu": 2}), ("backup", None)):
+            self.assertIn(self.call(server, "POST", f"/api/sandbox/{boxes['copy']}/{verb}", body)[0], (200, 201), verb)
+        self.until("it is backed up", lambda: self.call(server, "GET", f"/api/sandbox/{boxes['copy']}")[1]["backupState"] == "Completed")
+        made = server.create(snapshot="of-a-hung-one")["id"]
+        self.assertEqual(server.execute(made, "cat /home/daytona/file")["result"], "kept\n")
+        for box in [child["id"], made, *boxes.values()]:
             self.assertEqual(self.call(server, "DELETE", f"/api/sandbox/{box}")[0], 200)
         self.assertLess(time.monotonic() - begun, CONVERGE_SECONDS)
 

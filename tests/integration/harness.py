@@ -22,12 +22,12 @@ POOL = pathlib.Path(os.environ.get("SEBRING_TEST_POOL", "/var/lib/sebring-test/p
 SEBRING = str(BUILD / "sebring")
 
 
-def snapshot_directory():
-    """The prepared default image; built by the recipe when it is missing."""
-    recipe = subprocess.run([ROOT / "snapshots/build", "--print-hash", "default"], check=True, capture_output=True, text=True)
+def snapshot_directory(name="default"):
+    """A prepared image; built by its recipe when it is missing."""
+    recipe = subprocess.run([ROOT / "snapshots/build", "--print-hash", name], check=True, capture_output=True, text=True)
     directory = CACHE / "snapshots" / recipe.stdout.strip()
     if not (directory / "config.json").exists():
-        subprocess.run([ROOT / "snapshots/build", "default", directory], check=True)
+        subprocess.run([ROOT / "snapshots/build", name, directory], check=True)
     return directory
 
 
@@ -87,13 +87,14 @@ class Leftovers:
 class Server:
     """`sebring up` with a data directory of its own and the shared test pool."""
 
-    def __init__(self, settings=None, data=None, pool=POOL):
+    def __init__(self, settings=None, data=None, pool=POOL, images=None):
         self.own_data = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="sebring-test-"))
         os.chmod(self.data, 0o755)
         self.port = free_port()
         self.settings = dict(settings or {})
         self.pool = pool
+        self.images = images
         self.log_path = self.data / "server.log"
         self.process = None
         self.url = f"http://127.0.0.1:{self.port}"
@@ -101,7 +102,7 @@ class Server:
 
     def start(self, timeout=180):
         command = [SEBRING, "up", "--data-dir", str(self.data), "--listen", f"127.0.0.1:{self.port}",
-                   "--images", str(snapshot_directory())]
+                   "--images", str(self.images or snapshot_directory())]
         if self.pool:
             pathlib.Path(self.pool).mkdir(parents=True, exist_ok=True)
             command += ["--pool-dir", str(self.pool)]

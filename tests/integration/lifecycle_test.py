@@ -118,7 +118,7 @@ class Pausing(LifecycleTest):
         # Two ends of a connection that count each other's messages.
         script = ("import socket, threading, time, pathlib\nserver = socket.create_server(('127.0.0.1', 0))\n"
                   "one = socket.create_connection(server.getsockname())\ntwo, _ = server.accept()\ncount = 0\nwhile True:\n"
-                  "  one.sendall(b'x'); assert two.recv(1) == b'x'; count += 1\n  pathlib.Path('/tmp/count').write_text(str(count)); time.sleep(0.02)\n")
+                  "  one.sendall(b'x'); assert two.recv(1) == b'x'; count += 1\n  pathlib.Path('/tmp/new').write_text(str(count)); pathlib.Path('/tmp/new').rename('/tmp/count'); time.sleep(0.02)\n")
         self.good("POST", f"/toolbox/{box}/files/upload-v2?path=/tmp/count.py", script, headers={"Content-Type": "application/octet-stream"})
         self.run_in(box, "nohup python3 /tmp/count.py > /tmp/out 2>&1 & head -c 200M /dev/urandom > /home/daytona/cached; sync; cat /home/daytona/cached > /dev/null")
         before = self.memory_of(box)

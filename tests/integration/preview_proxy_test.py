@@ -179,6 +179,14 @@ class Cookies(unittest.TestCase):
 
 
 class Login(unittest.TestCase):
+    def begin(self, path="/", port=3000, headers=None):
+        """A visitor whom nobody knows: where to, and what the browser keeps."""
+        status, headers, _ = get(path, port=port, headers={**BROWSER, **(headers or {})})
+        self.assertEqual(status, 307)
+        cookie = http.cookies.SimpleCookie(headers["Set-Cookie"])["sebring-login"]
+        self.assertTrue(cookie["httponly"] and cookie["samesite"] == "Lax" and not cookie["domain"], headers["Set-Cookie"])
+        return headers["Location"], "sebring-login=" + cookie.value
+
     def login(self, location, session):
         parts = urllib.parse.urlsplit(location)
         self.assertEqual((parts.netloc, parts.path), ("platform.test", "/preview-login"))
@@ -186,43 +194,101 @@ class Login(unittest.TestCase):
                                           headers={"Cookie": "session=" + session} if session else {})
         return status, headers["Location"], body
 
+    def redeem(self, back, kept, port=3000):
+        parts = urllib.parse.urlsplit(back)
+        self.assertEqual(parts.netloc, host_of(box, port))
+        status, headers, _ = get(parts.path + "?" + parts.query, port=port, headers={**BROWSER, **({"Cookie": kept} if kept else {})})
+        return status, headers["Location"], (headers["Set-Cookie"] or "").partition(";")[0]
+
     def test_logged_in_visitors_come_in(self):
         proxy.order(what="session", session="anna", id=box)
-        status, headers, _ = get("/deep/page?x=%20y", headers=BROWSER)
+        location, kept = self.begin("/deep/page?x=%20y&DAYTONA_SANDBOX_AUTH_KEY=bad")
+        self.assertNotIn("bad", location)
+        status, back, _ = self.login(location, "anna")
         self.assertEqual(status, 302)
-        status, back, _ = self.login(headers["Location"], "anna")
-        self.assertEqual(status, 302)
-        parts = urllib.parse.urlsplit(back)
-        self.assertEqual(parts.netloc, host_of(box))
-        status, headers, _ = get(parts.path + "?" + parts.query, headers=BROWSER)
-        self.assertEqual((status, headers["Location"]), (302, "/deep/page?x=%20y"))
-        cookie = headers["Set-Cookie"].partition(";")[0]
+        status, to, cookie = self.redeem(back, kept)
+        self.assertEqual((status, to), (302, "/deep/page?x=%20y"))
         self.assertEqual(get("/deep/page", headers={"Cookie": cookie, **BROWSER})[0], 200)
-        # The ticket is worth one cookie, and only here.
-        self.assertEqual(get(parts.path + "?" + parts.query, headers=BROWSER)[0], 403)
+        # The ticket is worth one cookie.
+        self.assertEqual(self.redeem(back, kept)[0], 403)
         proxy.order(what="no-session", session="anna")
         self.assertEqual(get(headers={"Cookie": cookie})[0], 401)
 
+    def test_a_ticket_is_for_the_browser_that_asked(self):
+        proxy.order(what="session", session="dora", id=box)
+        location, kept = self.begin()
+        _, back, _ = self.login(location, "dora")
+        for other in (None, "sebring-login=" + "0" * 32, "sebring-login=", self.begin(headers={"Cookie": "sebring-login=short"})[1]):
+            self.assertEqual(self.redeem(back, other)[0], 403, other)
+        # Several pages of one browser may be on their way.
+        again, same = self.begin("/two", headers={"Cookie": kept})
+        self.assertEqual(same, kept)
+        _, second, _ = self.login(again, "dora")
+        self.assertEqual(self.redeem(back, kept)[0], 302)
+        self.assertEqual(self.redeem(second, kept)[:2], (302, "/two"))
+        for spoiled in (second.replace("ticket=", "ticket=x"), second.replace("ticket=", "ticket=."), second.partition("&to")[0][:-3]):
+            self.assertEqual(self.redeem(spoiled, kept)[0], 403)
+
     def test_others_do_not(self):
         proxy.order(what="session", session="bert", id=public)
-        location = get(headers=BROWSER)[1]["Location"]
+        location, _ = self.begin()
         status, back, _ = self.login(location, None)
         self.assertTrue(back.startswith("http://platform.test/dashboard?redirect="))
         status, back, body = self.login(location, "bert")
         self.assertEqual((status, back), (404, None))
-        for host in ("evil.test", "3000-x.preview.test", host_of(SIGNED), ""):
-            status, headers, _ = proxy.ask("GET", "/preview-login?host=%s&path=/" % host, key=None, host="platform.test",
+        state = urllib.parse.parse_qs(urllib.parse.urlsplit(location).query)["state"][0]
+        good = "host=%s&state=%s&path=/" % (host_of(public), state)
+        for query in ("host=evil.test&state=" + state, "host=3000-x.preview.test&state=" + state, "host=&state=" + state, "",
+                      "host=%s&state=%s" % (host_of(SIGNED), state), "host=%s" % host_of(public), "host=%s&state=x" % host_of(public),
+                      "host=%s/..@evil.test&state=%s" % (host_of(public), state), "host=%s%%0d%%0aX:y&state=%s" % (host_of(public), state),
+                      "at=%s" % public, "at=%s/0" % public, "at=%s/3000/x" % public, "at=../login/3000", "at=%s/3000" % SIGNED):
+            status, headers, _ = proxy.ask("GET", "/preview-login?" + query, key=None, host="platform.test",
                                            headers={"Cookie": "session=bert"})
-            self.assertEqual((status, headers["Location"]), (404, None))
-        location = "http://platform.test/preview-login?host=%s&path=//evil.test" % host_of(public)
-        _, back, _ = self.login(location, "bert")
-        self.assertTrue(back.endswith("to=%2F"))
+            self.assertEqual((status, headers["Location"]), (404, None), query)
+        self.assertEqual(proxy.ask("POST", "/preview-login?" + good, key=None, host="platform.test",
+                                   headers={"Cookie": "session=bert"})[0], 404)
+        for path in ("//evil.test", "/\\evil.test", "https://evil.test", "javascript:alert(1)", "/%0d%0aX:y"):
+            _, back, _ = self.login("http://platform.test/preview-login?host=%s&state=%s&path=%s" % (host_of(public), state, path), "bert")
+            self.assertTrue(back.endswith("to=%2F"), back)
 
     def test_a_ticket_of_one_preview_opens_no_other(self):
         proxy.order(what="session", session="carl", id=box)
-        _, back, _ = self.login("http://platform.test/preview-login?host=%s&path=/" % host_of(box, 8080), "carl")
+        location, kept = self.begin(port=8080)
+        _, back, _ = self.login(location, "carl")
         parts = urllib.parse.urlsplit(back)
-        self.assertEqual(get(parts.path + "?" + parts.query, headers=BROWSER)[0], 403)
+        self.assertEqual(get(parts.path + "?" + parts.query, headers={**BROWSER, "Cookie": kept})[0], 403)
+        self.assertEqual(self.redeem(back, kept, 8080)[0], 302)
+
+    def test_back_to_our_own_port_only(self):
+        proxy.order(what="session", session="fred", id=box)
+        location, _ = self.begin()
+        for port in (":8081", ":80", ":65535"):
+            _, back, _ = self.login(location.replace(host_of(box), host_of(box) + port), "fred")
+            self.assertEqual(urllib.parse.urlsplit(back).netloc, host_of(box))
+
+    def test_by_path(self):
+        proxy.order(what="session", session="emil", id=box)
+        path = "/preview/%s/3000/deep?x=1" % box
+        status, headers, _ = proxy.ask("GET", path, key=None, host="platform.test", headers=BROWSER)
+        self.assertEqual(status, 307)
+        status, to, _ = self.login(headers["Location"], "emil")
+        self.assertEqual((status, to), (302, path))
+        parts = urllib.parse.urlsplit(headers["Location"])
+        status, headers, _ = proxy.ask("GET", parts.path + "?" + parts.query, key=None, host="platform.test",
+                                       headers={"Cookie": "session=emil"})
+        self.assertIn("; Path=/preview/%s/3000/;" % box, headers["Set-Cookie"])
+        cookie = headers["Set-Cookie"].partition(";")[0]
+        self.assertEqual(proxy.ask("GET", path, key=None, host="platform.test", headers={"Cookie": cookie})[0], 200)
+        self.assertEqual(proxy.ask("GET", path.replace("3000", "8080"), key=None, host="platform.test", headers={"Cookie": cookie})[0], 401)
+        for elsewhere in ("/preview/%s/8080/" % box, "/login", "//evil.test", "/preview/%s/3000/../../../api" % box[:-1]):
+            _, to, _ = self.login("http://platform.test/preview-login?at=%s/3000&path=%s" % (box, elsewhere), "emil")
+            self.assertEqual(to, "/preview/%s/3000/" % box)
+
+    def test_programs_are_not_sent_to_a_page(self):
+        for headers in ({}, {"Accept": "application/json"}, {**BROWSER, "Sec-Fetch-Mode": "cors"}, {**BROWSER, "X-Requested-With": "x"}):
+            status, answer, body = get(headers=headers)
+            self.assertEqual((status, answer["Location"], json.loads(body)["statusCode"]), (401, None, 401), headers)
+        self.assertEqual(get(method="POST", headers=BROWSER)[0], 401)
 
 
 class Pages(unittest.TestCase):

@@ -132,7 +132,8 @@ int main(int argc, char** argv) {
   asio::io_context io(1);
   Rig rig(io, argc > 1 ? argv[1] : "");
   auto server = net::make_server(
-      io.get_executor(), {}, [&](net::Exchange& exchange) { return rig.handle(exchange, "http"); },
+      io.get_executor(), {.look_every = std::chrono::milliseconds(200)},
+      [&](net::Exchange& exchange) { return rig.handle(exchange, "http"); },
       [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
   auto port = server->listen_tcp("127.0.0.1", 0);
   if (!port) return std::fprintf(stderr, "%s\n", port.error().message().c_str()), 1;
@@ -150,7 +151,8 @@ int main(int argc, char** argv) {
 #endif
   unsigned tls_port = 0;
   auto secure_server = net::make_server(
-      io.get_executor(), {}, [&](net::Exchange& exchange) { return rig.handle(exchange, "https"); },
+      io.get_executor(), {.look_every = std::chrono::milliseconds(200)},
+      [&](net::Exchange& exchange) { return rig.handle(exchange, "https"); },
       [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
   std::unique_ptr<TlsFront> front;
   if (argc > 4) {

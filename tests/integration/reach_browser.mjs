@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 
 const require = createRequire(process.env.MODULES + "/");
 const { chromium } = require("playwright-core");
-const { TERMINAL, PUBLIC, PRIVATE, SIGNED, NOTHING, VITE, API, KEY, BOX, VITE_BOX } = process.env;
+const { TERMINAL, PUBLIC, PRIVATE, SIGNED, NOTHING, VITE, API, KEY, BOX, VITE_BOX, LOGIN, SECURE, JUPYTER } = process.env;
 
 let browser;
 before(async () => {
@@ -151,11 +151,84 @@ test("preview: page, cookie, WebSocket of a public sandbox", async () => {
   await page.context().close();
 });
 
-test("preview: a private one refuses a stranger, says what to do, and opens with a signed link", async () => {
-  const stranger = await openPage(PRIVATE + "/page");
-  assert.equal(stranger.answer.status(), 401);
-  assert.match(await stranger.locator("main").innerText(), /private[^]*signed preview link/);
-  await stranger.context().close();
+async function logIn(page, key) {
+  await page.locator("input[name=key]").fill(key);
+  await page.locator("button").filter({ hasText: "Log in" }).click();
+}
+
+test("preview: a private one asks a stranger to log in, and is there at once for who has", async () => {
+  const page = await openPage(PRIVATE + "/page?x=1");
+  assert.equal(await page.title(), "Log in to sebring");
+  assert.ok(page.url().startsWith(LOGIN), page.url());
+  await logIn(page, "dtn_" + "0".repeat(64));
+  await page.locator("[role=alert]").filter({ hasText: "no valid API key" }).waitFor();
+  await logIn(page, KEY);
+  await page.waitForURL(PRIVATE + "/page?x=1");
+  await page.locator("#ws").filter({ hasText: "grüß" }).waitFor();
+  assert.equal(await page.evaluate(() => document.cookie), "mine=of-the-app");
+  // Another port, and a preview by path, without being asked again.
+  const terminal = await page.context().newPage();
+  await terminal.goto(PRIVATE.replace("3000-", "22222-"));
+  await terminal.locator(".xterm-rows").waitFor();
+  await terminal.goto(LOGIN.replace("/login", `/preview/${BOX}/3000/page`));
+  assert.equal(await terminal.title(), "app");
+  // Logged out is logged out, also where a preview is open.
+  await terminal.goto(LOGIN);
+  await terminal.locator("button").filter({ hasText: "Log out" }).click();
+  await terminal.locator("input[name=key]").waitFor();
+  await page.reload();
+  assert.equal(await page.title(), "Log in to sebring");
+  assert.deepEqual(page.problems.filter((text) => !text.includes("cookie")), []);
+  await page.context().close();
+});
+
+test("preview: a page of somebody else can not log a visitor in", async () => {
+  const page = await openPage(PUBLIC + "/page");
+  const [answer] = await Promise.all([
+    page.waitForResponse((response) => response.url() === LOGIN),
+    page.evaluate(({ url, key }) => {
+      const form = Object.assign(document.createElement("form"), { method: "post", action: url });
+      form.append(Object.assign(document.createElement("input"), { name: "key", value: key }));
+      document.body.append(form);
+      form.submit();
+    }, { url: LOGIN, key: KEY })]);
+  assert.equal(answer.status(), 403);
+  assert.equal((await page.context().cookies(LOGIN)).some((cookie) => cookie.name.includes("session")), false);
+  await page.context().close();
+});
+
+test("notebook: JupyterLab in a private sandbox, its kernel over a WebSocket", async () => {
+  const page = await openPage(JUPYTER + "/lab/tree/a.ipynb");
+  await logIn(page, KEY);
+  await page.waitForURL(/\/lab\/tree\/a\.ipynb/);
+  const cell = page.locator(".jp-Notebook .jp-CodeCell .cm-content").first();
+  await cell.click({ timeout: 120_000 });
+  await page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first().waitFor({ timeout: 120_000 });
+  await page.keyboard.press("Shift+Enter");
+  await page.locator(".jp-OutputArea-output").filter({ hasText: "six times 42" }).waitFor();
+  await page.keyboard.type("print('typed', 40 + 2)");
+  await page.keyboard.press("Shift+Enter");
+  await page.locator(".jp-OutputArea-output").filter({ hasText: "typed 42" }).waitFor();
+  await page.context().close();
+});
+
+test("preview: HTTP/2 under TLS, WebSockets beside it", async () => {
+  const page = await openPage(SECURE + "/page", { ignoreHTTPSErrors: true });
+  assert.equal(page.answer.status(), 200);
+  assert.equal(await page.evaluate(() => performance.getEntriesByType("navigation")[0].nextHopProtocol), "h2");
+  await page.locator("#ws").filter({ hasText: "grüß" }).waitFor();
+  const got = await page.evaluate(async () => {
+    const body = new Uint8Array(3_000_000).fill(120);
+    const streams = Array.from({ length: 40 }, (_, i) => fetch("/stream?n=" + (i * 5000)).then((r) => r.arrayBuffer()).then((b) => b.byteLength));
+    const upload = fetch("/upload", { method: "POST", body }).then((r) => r.json()).then((seen) => seen.size);
+    return [await upload, ...(await Promise.all(streams))];
+  });
+  assert.deepEqual(got.slice(1), Array.from({ length: 40 }, (_, i) => i * 5000));
+  assert.equal(got[0], 3_000_000);
+  await page.context().close();
+});
+
+test("preview: a signed link opens a private one", async () => {
   const page = await openPage(SIGNED + "/page");
   await page.locator("#ws").filter({ hasText: "grüß" }).waitFor();
   const cookies = await page.context().cookies();
@@ -164,7 +237,7 @@ test("preview: a private one refuses a stranger, says what to do, and opens with
   assert.ok(!(await page.evaluate(() => document.cookie)).includes("daytona"));
   // The cookie opens this host, and no other.
   await page.goto(PRIVATE + "/page");
-  assert.equal(await page.title(), "This preview is private");
+  assert.equal(await page.title(), "Log in to sebring");
   await page.context().close();
 });
 

@@ -1,6 +1,8 @@
 """The web terminal and previews in real Chromium; skipped where there is none (`scripts/install-packages.sh browser`)."""
 
+import contextlib
 import io
+import json
 import os
 import pathlib
 import re
@@ -10,7 +12,7 @@ import tarfile
 import tempfile
 import unittest
 
-from harness import Leftovers, Server
+from harness import Leftovers, Server, free_port
 from reach_rig import HERE, Reach, eventually
 
 VITE_FILES = {
@@ -30,6 +32,36 @@ def chromium():
     return next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
 
 
+def certificate(directory):
+    """Files of TLS, which the server's user may read."""
+    directory.chmod(0o755)
+    files = {end: directory / f"tls.{end}" for end in ("crt", "key")}
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                    "-subj", "/CN=test", "-addext", "subjectAltName=DNS:*.preview.localhost", "-keyout", files["key"],
+                    "-out", files["crt"]], check=True, capture_output=True)
+    for path in files.values():
+        with contextlib.suppress(LookupError):
+            shutil.chown(path, "sebring")
+    return {"tls-certificate": files["crt"], "tls-key": files["key"]}
+
+
+NOTEBOOK = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+            "cells": [{"cell_type": "code", "id": "a", "metadata": {}, "source": "import os; print('six times', 6 * 7)",
+                       "outputs": [], "execution_count": None}]}
+
+
+def jupyter_archive():
+    """What `pip install jupyterlab` made outside, for the same Python inside; without what a notebook never loads."""
+    made = subprocess.run([HERE / "env" / "create", "python-jupyter"], stdout=subprocess.PIPE, text=True, check=True)
+    folder = pathlib.Path(made.stdout.strip().splitlines()[-1])
+    unused = re.compile(r"/(__pycache__|tests?|debugpy|pip|setuptools)(/|$)|/babel/locale-data/(?!en|root)|\.map$|/galata/|/staging/")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for source, name in ((next(folder.glob("lib/python3*/site-packages")), "packages"), (folder / "share", "share")):
+            archive.add(source, name, filter=lambda entry: None if unused.search("/" + entry.name) else entry)
+    return packed.getvalue()
+
+
 def vite_archive(folder):
     """Vite, what it needs, and a page that it serves."""
     packed = io.BytesIO()
@@ -46,13 +78,20 @@ def vite_archive(folder):
 class Browser(unittest.TestCase):
     @unittest.skipUnless(chromium(), "there is no chromium")
     def test_everything(self):
-        with Leftovers(), Server({"slots": 4}) as server, tempfile.TemporaryDirectory() as directory:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(Leftovers())
+            directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            tls_port = free_port()
+            server = Server({"slots": 4, "tls-listen": f"127.0.0.1:{tls_port}", **certificate(directory)})
+            server.settings["public-url"] = public_url = f"http://localhost:{server.port}"
+            stack.enter_context(server)
             reach = Reach(server, directory)
             private, public = server.create()["id"], server.create(public=True)["id"]
             reach.app(private)
             reach.app(public)
             folder = modules()
             vite = self.vite(server, reach, public, folder)
+            jupyter = self.jupyter(server, reach, private)
 
             def link(port):
                 return server.request("GET", f"/api/sandbox/{private}/ports/{port}/signed-preview-url?expiresInSeconds=3600")[1]["url"]
@@ -60,7 +99,9 @@ class Browser(unittest.TestCase):
                 os.environ, MODULES=str(folder), CHROMIUM=chromium(), TERMINAL=link(22222), SIGNED=link(3000),
                 PUBLIC="http://" + reach.host(public), PRIVATE="http://" + reach.host(private), NOTHING="http://" + reach.host(public, 9),
                 TOKEN=server.request("GET", f"/api/sandbox/{private}/ports/3000/preview-url")[1]["token"],
-                VITE=vite, API=server.url, KEY=server.key, BOX=private, CONTROL_PID=str(server.role_pid("control")))
+                LOGIN=public_url + "/login",
+                SECURE=f"https://3000-{public}.preview.localhost:{tls_port}",
+                JUPYTER=jupyter, VITE=vite, API=server.url, KEY=server.key, BOX=private, CONTROL_PID=str(server.role_pid("control")))
             # Vite runs in the public sandbox, terminals in the private one.
             environment["VITE_BOX"] = public
             pattern = ["--test-name-pattern=" + os.environ["ONLY"]] if "ONLY" in os.environ else []
@@ -79,6 +120,22 @@ class Browser(unittest.TestCase):
         up = eventually(lambda: reach.ask(box, 5173)[0] == 200, 90)
         self.assertTrue(up, server.execute(box, "cat /tmp/vite.log")["result"])
         return "http://" + reach.host(box, 5173)
+
+    def jupyter(self, server, reach, box):
+        """JupyterLab of the packages' registry, in a private sandbox; behind a proxy it wants to be told who may ask."""
+        server.execute(box, "mkdir -p /home/daytona/jupyter/notebooks")
+        reach.put(box, "/home/daytona/jupyter.tar", jupyter_archive())
+        reach.put(box, "/home/daytona/jupyter/notebooks/a.ipynb", json.dumps(NOTEBOOK).encode())
+        done = server.execute(box, "cd /home/daytona/jupyter && tar xf ../jupyter.tar && rm ../jupyter.tar")
+        self.assertEqual(done["exitCode"], 0, done)
+        origin = "http://" + reach.host(box, 8888)
+        reach.run_in_background(box, "cd /home/daytona/jupyter/notebooks && export PYTHONPATH=/home/daytona/jupyter/packages "
+                                "JUPYTER_PATH=/home/daytona/jupyter/share/jupyter && exec python3 -m jupyterlab --no-browser --ip=127.0.0.1 "
+                                "--port=8888 --app-dir=/home/daytona/jupyter/share/jupyter/lab --IdentityProvider.token= "
+                                f"--ServerApp.allow_origin={origin} >/tmp/jupyter.log 2>&1")
+        up = eventually(lambda: reach.ask(box, 8888, "/api", key=server.key)[0] == 200, 120)
+        self.assertTrue(up, server.execute(box, "cat /tmp/jupyter.log")["result"])
+        return origin
 
 
 if __name__ == "__main__":

@@ -477,7 +477,7 @@ class Tls(unittest.TestCase):
 
 class KilledControl(unittest.TestCase):
     def test_clients_come_back_and_sandboxes_do_not_notice(self):
-        reach.put(public, "/tmp/count.sh", b"i=0; while :; do i=$((i+1)); echo $i > /tmp/count; sleep 0.05; done")
+        reach.put(public, "/tmp/count.sh", b"i=0; while :; do i=$((i+1)); echo $i > /tmp/new; mv /tmp/new /tmp/count; sleep 0.05; done")
         reach.run_in_background(public, "sh /tmp/count.sh")
         before = server.execute(public, "cat /proc/1/stat | cut -d' ' -f22; pgrep -f reach_app.py; pgrep -f count.sh")["result"]
         stop = threading.Event()

@@ -289,6 +289,86 @@ class Forwarding(unittest.TestCase):
         self.assertNotEqual(done.returncode, 0)
 
 
+SERVER = """
+import http.server, os, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = f"remote server {os.getpid()} {self.path}".encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_): pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(f"Extension host agent listening on {server.server_address[1]}", flush=True)
+server.serve_forever()
+"""
+# What the editor sends to a shell: looks whether its server runs, starts one that outlives the connection, says where.
+INSTALL = """
+set -e
+DIR=$HOME/.remote-server; mkdir -p "$DIR"
+if [ ! -s "$DIR/pid" ] || ! kill -0 "$(cat "$DIR/pid")" 2>/dev/null; then
+cat > "$DIR/server.py" <<'END_OF_SERVER'
+%s
+END_OF_SERVER
+nohup setsid python3 "$DIR/server.py" > "$DIR/log" 2>&1 < /dev/null &
+echo $! > "$DIR/pid"
+fi
+for _ in $(seq 200); do grep -q 'listening on' "$DIR/log" && break; sleep 0.05; done
+echo "f00d: start"
+echo "listeningOn==$(sed -n 's/.*listening on //p' "$DIR/log")=="
+echo "tmpDir==/tmp=="
+echo "exitCode==0=="
+echo "f00d: end"
+""" % SERVER
+
+
+class AsAnEditor(unittest.TestCase):
+    """The way in which VS Code's Remote-SSH works, without its own server, which it would download: a shell that reads a
+    script from its input, on a connection with a dynamic forward; a server that stays; a second window on the same one."""
+
+    def begin(self, number):
+        port, control = free_port(), f"{directory}/editor-{number}"
+        client = subprocess.Popen(["ssh", *reach.options(), "-T", "-D", str(port), "-M", "-S", control, "-o", "ConnectTimeout=30",
+                                   token + "@127.0.0.1", "bash"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (client.kill(), client.communicate()))
+        client.stdin.write(INSTALL.encode())
+        client.stdin.flush()
+        said = b""
+        while b"f00d: end" not in said:
+            line = client.stdout.readline()
+            self.assertTrue(line, said)
+            said += line
+        return client, port, control, int(said.partition(b"listeningOn==")[2].partition(b"==")[0])
+
+    def ask(self, port, inside, path):
+        connection = socket.create_connection(("127.0.0.1", port), 20)
+        self.addCleanup(connection.close)
+        connection.sendall(b"\x05\x01\x00\x05\x01\x00\x01\x7f\0\0\x01" + inside.to_bytes(2, "big"))
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode())
+        got = b""
+        while piece := connection.recv(65536):
+            got += piece
+        return got.rpartition(b"\r\n\r\n")[2].decode()
+
+    def test_server_over_a_dynamic_forward(self):
+        client, port, control, inside = self.begin(1)
+        answer = self.ask(port, inside, "/version")
+        self.assertRegex(answer, r"remote server \d+ /version")
+        self.assertEqual({self.ask(port, inside, "/version") for _ in range(10)}, {answer})
+        # A terminal and a copy of the same editor go over the same connection.
+        shared = ["-S", control, "-o", "ControlMaster=no"]
+        self.assertEqual(ssh("echo same; kill -0 $(cat ~/.remote-server/pid) && echo runs", before=shared).stdout, b"same\nruns\n")
+        self.assertEqual(ssh("cat", before=shared, input=b"x" * 1_000_000).stdout, b"x" * 1_000_000)
+        # The window is closed and opened again: the same server is found.
+        client.stdin.close()
+        self.assertEqual(client.wait(60), 0)
+        _, port, _, again = self.begin(2)
+        self.assertEqual((again, self.ask(port, again, "/version")), (inside, answer))
+        ssh("kill $(cat ~/.remote-server/pid); rm -r ~/.remote-server")
+
+
 class ByParamiko(unittest.TestCase):
     def test_exec_shell_sftp_forward(self):
         made = subprocess.run([HERE / "env" / "create", "python-reach"], stdout=subprocess.PIPE, text=True, check=True)
@@ -370,20 +450,38 @@ class Access(unittest.TestCase):
             self.assertEqual(done.returncode, 255, name)
         self.assertEqual(ssh("echo in").stdout, b"in\n")
 
-    def test_thousands_of_guesses_hold_nobody_up(self):
-        def guess(number):
-            with contextlib.suppress(OSError):
-                for _ in range(100):
-                    with socket.create_connection(("127.0.0.1", reach.ssh_port), 20, (f"127.0.3.{number}", 0)) as connection:
+    def cost(self):
+        """Memory, descriptors and threads of the process that holds the gateway."""
+        proc = pathlib.Path(f"/proc/{server.role_pid('control')}")
+        memory = int((proc / "statm").read_text().split()[1]) * 4096
+        return memory, len(list((proc / "fd").iterdir())), len(list((proc / "task").iterdir()))
+
+    def test_ten_thousand_guesses_hold_nobody_up(self):
+        # Each of these addresses has used up its free guesses; what follows is turned away before any key exchange.
+        guessers = [f"127.0.3.{number}" for number in (1, 2, 3, 4)]
+        for address in guessers:
+            for number in range(11):
+                self.assertNotEqual(ssh("true", token=f"{number:032}", before=["-b", address]).returncode, 0)
+        tried = []
+
+        def guess(address):
+            for _ in range(2500):
+                with contextlib.suppress(OSError):
+                    with socket.create_connection(("127.0.0.1", reach.ssh_port), 20, (address, 0)) as connection:
                         connection.sendall(b"SSH-2.0-guess\r\n" + bytes(100))
                         connection.recv(1)
-        threads = [threading.Thread(target=guess, args=(number,)) for number in (1, 2, 3, 4)]
+                tried.append(address)
+        before = self.cost()
+        threads = [threading.Thread(target=guess, args=(number,)) for number in guessers]
         for thread in threads:
             thread.start()
         for _ in range(3):
             self.assertTrue(eventually(lambda: ssh("echo in").stdout == b"in\n"))
         for thread in threads:
             thread.join()
+        self.assertEqual(len(tried), 10_000)
+        self.assertTrue(eventually(lambda: self.cost()[1] <= before[1] + 8 and self.cost()[2] <= before[2] + 8), (before, self.cost()))
+        self.assertLess(self.cost()[0] - before[0], 16 << 20)
         # Who guessed wrong too often is not let in at once with the right one either, others are.
         for _ in range(13):
             ssh("true", token="y" * 32, before=["-b", "127.0.3.9"])

@@ -1,4 +1,5 @@
 """TLS in front of the proxy: its own certificate, changed while it runs."""
+import json
 import os
 import shutil
 import socket
@@ -8,6 +9,7 @@ import tempfile
 import time
 import unittest
 
+import h2
 from proxy_rig import KEY, TOKEN, DialServer, Process, Proxy, read_head
 
 
@@ -49,9 +51,9 @@ def host():
     return "3000-%s.preview.test" % box
 
 
-def connect(name="first", **options):
+def connect(name="first", protocols=("http/1.1",), **options):
     context = ssl.create_default_context(cafile=os.path.join(directory, name + ".crt"))
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    context.set_alpn_protocols(protocols)
     for key, value in options.items():
         setattr(context, key, value)
     raw = socket.create_connection(("127.0.0.1", proxy.tls_port), timeout=15)
@@ -148,6 +150,171 @@ class Tls(unittest.TestCase):
             connection.close()
         with connect() as connection:
             ask(connection)
+
+
+def curl(*arguments, path="/", data=None):
+    """(protocol, status, body) of one request by curl."""
+    done = subprocess.run(["curl", "-sS", "--http2", "--cacert", os.path.join(directory, "first.crt"), "--max-time", "60",
+                           "--resolve", "%s:%d:127.0.0.1" % (host(), proxy.tls_port), "-w", "\\n%{http_version} %{http_code}", *arguments,
+                           "https://%s:%d%s" % (host(), proxy.tls_port, path)], input=data, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    body, _, last = done.stdout.rpartition(b"\n")
+    version, status = last.decode().split()
+    return version, int(status), body
+
+
+@unittest.skipUnless(shutil.which("curl"), "no curl")
+class Http2(unittest.TestCase):
+    def test_requests(self):
+        version, status, body = curl("-H", "X-Mine: 1", "-H", "Cookie: a=1; b=2", path="/x?y=%20z")
+        self.assertEqual((version, status), ("2", 200))
+        seen = json.loads(body)
+        self.assertEqual(seen["target"], "/x?y=%20z")
+        self.assertEqual((seen["headers"]["x-mine"], seen["headers"]["cookie"]), ("1", "a=1; b=2"))
+        self.assertEqual((seen["headers"]["x-forwarded-proto"], seen["headers"]["x-forwarded-host"]), ("https", "%s:%d" % (host(), proxy.tls_port)))
+        self.assertEqual(curl("-I")[:2], ("2", 200))
+        version, status, body = curl("-i", path="/redirect")
+        self.assertEqual((version, status), ("2", 302))
+        self.assertIn(b"location: /elsewhere?x=1", body)
+        self.assertNotIn(b"connection:", body.lower())
+        # HTTP/1.1 is still spoken with who wants it.
+        self.assertEqual(curl("--http1.1")[:2], ("1.1", 200))
+
+    def test_bodies_both_ways(self):
+        size = 5_000_000
+        self.assertEqual(curl("--data-binary", "@-", path="/sink", data=b"z" * size), ("2", 200, b"%d" % size))
+        self.assertEqual(curl("-T", "-", path="/sink", data=b"z" * size)[2], b"%d" % size)  # of unknown length
+        for path in ("/source?bytes=%d", "/source-chunked?bytes=%d"):
+            self.assertEqual(len(curl(path=path % size)[2]), size)
+        self.assertEqual(curl(path="/source?bytes=0")[2], b"")
+        self.assertEqual(curl("-N", path="/events")[2].count(b"data: "), 5)
+        # An answer before the end of the request: first all of it, then that the rest is not wanted.
+        connection = self.connection()
+        stream = connection.open(h2.request(host(), "/early", "POST", [("content-length", "5000000")]), h2.END_HEADERS)
+        connection.send(*(h2.frame(h2.DATA, 0, stream, bytes(16_000)) for _ in range(4)))
+        self.assertEqual(connection.outcome(stream), ("head", 413))
+        kinds = []
+        while not kinds or kinds[-1][0] != h2.RST:
+            kind, flags, of, payload = connection.receive()
+            if of == stream and kind in (h2.DATA, h2.RST):
+                kinds.append((kind, payload))
+        self.assertEqual((b"".join(data for kind, data in kinds if kind == h2.DATA), kinds[-1]), (b"no more", (h2.RST, bytes(4))))
+
+    def test_many_streams(self):
+        done = subprocess.run(["h2load", "-n", "3000", "-c", "5", "-m", "50", "--connect-to=127.0.0.1:%d" % proxy.tls_port,
+                               "https://%s:%d/" % (host(), proxy.tls_port)], capture_output=True, text=True, timeout=120)
+        self.assertIn("3000 succeeded, 0 failed, 0 errored", done.stdout, done.stderr)
+        self.assertIn("Application protocol: h2", done.stdout)
+
+    def connection(self):
+        tls = connect(protocols=("h2",))
+        self.addCleanup(tls.close)
+        self.assertEqual(tls.selected_alpn_protocol(), "h2")
+        return h2.Connection(tls)
+
+    def still_serves(self):
+        self.assertEqual(curl()[:2], ("2", 200))
+
+    def test_slow_streams_do_not_hold_others_up(self):
+        connection = self.connection()
+        hanging = [connection.open(h2.request(host(), "/hang")) for _ in range(50)]
+        # An upload that nobody reads, beyond its window, and a download that this side does not take.
+        connection.open(h2.request(host(), "/hang", "POST"), h2.END_HEADERS)
+        connection.send(*(h2.frame(h2.DATA, 0, connection.next - 2, bytes(16_000)) for _ in range(4)))
+        connection.open(h2.request(host(), "/source?bytes=50000000"))
+        self.assertEqual(connection.outcome(connection.open(h2.request(host()))), ("head", 200))
+        connection.send(*(h2.frame(h2.RST, 0, stream, bytes(4)) for stream in hanging))
+        self.assertEqual(connection.outcome(connection.open(h2.request(host()))), ("head", 200))
+
+    def test_what_can_not_be_said_is_refused(self):
+        good = [(":method", "GET"), (":scheme", "https"), (":authority", host()), (":path", "/")]
+
+        def instead(name, value):
+            return [(key, value if key == name else old) for key, old in good]
+        rows = {
+            "target with a line end": instead(":path", "/ HTTP/1.1\r\nX: y\r\n\r\nGET /evil"),
+            "target with a space": instead(":path", "/a b"), "no target": instead(":path", ""),
+            "absolute target": instead(":path", "http://evil.test/"), "target elsewhere": instead(":path", "evil"),
+            "method with a line end": instead(":method", "GET / HTTP/1.1\r\nX:"), "method with a space": instead(":method", "GET /x"),
+            "authority with a line end": instead(":authority", host() + "\r\nX: y"), "authority with a path": instead(":authority", host() + "/x"),
+            "authority with a user": instead(":authority", "a@" + host()), "no authority": [f for f in good if f[0] != ":authority"],
+            "CONNECT": [(":method", "CONNECT"), (":authority", host())],
+            "two hosts": good + [("host", "evil.test")], "two paths": good + [(":path", "/evil")], "no path": [f for f in good if f[0] != ":path"],
+            "late pseudo field": good + [("x", "y"), (":path", "/evil")], "unknown pseudo field": good + [(":evil", "x")],
+            "value with a line end": good + [("x", "y\r\nz: w")], "value with NUL": good + [("x", "y\0z")],
+            "name with a line end": good + [("x\r\ny", "z")], "name with a colon": good + [("x:y", "z")], "name with a space": good + [("x ", "z")],
+            "upper case": good + [("X-Upper", "y")], "empty name": good + [("", "y")],
+            "transfer-encoding": good + [("transfer-encoding", "chunked")], "connection": good + [("connection", "close")],
+            "upgrade": good + [("upgrade", "h2c")], "te": good + [("te", "gzip")],
+            "content-length that lies": good + [("content-length", "5")], "two content-lengths": good + [("content-length", "0"), ("content-length", "1")],
+            "cookie with a line end": good + [("cookie", "a=1\r\nb: c")],
+        }
+        for name, fields in rows.items():
+            with self.subTest(name):
+                connection = self.connection()
+                outcome = connection.outcome(connection.open(h2.head(*fields)))
+                self.assertIn(outcome, [("reset", 1), ("head", 400), ("goaway", 1)], name)
+        self.still_serves()
+
+    def test_body_that_does_not_fit_its_length(self):
+        connection = self.connection()
+        stream = connection.open(h2.request(host(), "/sink", "POST", [("content-length", "3")]), h2.END_HEADERS)
+        connection.send(h2.frame(h2.DATA, h2.END_STREAM, stream, b"xyz GET /evil HTTP/1.1\r\n\r\n"))
+        self.assertEqual(connection.outcome(stream), ("reset", 1))
+        self.still_serves()
+
+    def test_heads_that_are_too_big(self):
+        connection = self.connection()
+        block = h2.request(host(), more=[("x-%d" % i, "y" * 1000) for i in range(40)])
+        first, *rest = [block[i:i + 16_000] for i in range(0, len(block), 16_000)]
+        stream = connection.open(first, h2.END_STREAM)
+        connection.send(*(h2.frame(h2.CONTINUATION, 0, stream, piece) for piece in rest[:-1]),
+                        h2.frame(h2.CONTINUATION, h2.END_HEADERS, stream, rest[-1]))
+        self.assertEqual(connection.outcome(stream), ("head", 431))
+        # A bomb: one field in the table, named ten thousand times.
+        connection = self.connection()
+        block = h2.request(host()) + b"\x40" + h2.text("x") + h2.text("y" * 3900) + b"\xbe" * 10_000
+        connection.open(block)
+        self.assertIn(connection.ended(), (None, 2, 9, 11))
+        self.still_serves()
+
+    def test_floods_end_the_connection(self):
+        before = proxy_memory()
+        # Requests that are taken back at once.
+        connection = self.connection()
+        try:
+            for _ in range(2000):
+                stream = connection.open(h2.request(host(), "/hang"))
+                connection.send(h2.frame(h2.RST, 0, stream, bytes(3) + b"\x08"))
+            self.assertIn(connection.ended(), (None, 1, 2, 11))
+        except OSError:
+            pass
+        # A head without an end.
+        connection = self.connection()
+        connection.open(h2.request(host()), h2.END_STREAM)
+        try:
+            connection.send(*(h2.frame(h2.CONTINUATION, 0, 1, h2.head(("x", "y" * 1000))) for _ in range(100)))
+            self.assertIn(connection.ended(), (None, 1, 2, 11))
+        except OSError:
+            pass
+        self.still_serves()
+        self.assertLess(proxy_memory() - before, 64 << 20)
+
+    def test_nonsense(self):
+        for data in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 100, b"\0" * 1000):
+            tls = connect(protocols=("h2",))
+            tls.sendall(data)
+            got = b""
+            while piece := tls.recv(65536):
+                got += piece
+            self.assertNotIn(b"HTTP/1.1 200", got)
+            tls.close()
+        self.still_serves()
+
+
+def proxy_memory():
+    with open("/proc/%d/statm" % proxy.process.process.pid) as file:
+        return int(file.read().split()[1]) * 4096
 
 
 if __name__ == "__main__":
