@@ -50,6 +50,9 @@ Reach reach_of(const Control& control, const std::string& id, const LiveSandbox&
           .wakes = wakes(control.config, live)};
 }
 
+// A program that begins with its sandbox is not there at once; one that does not begin is not waited for longer.
+constexpr std::int64_t kBeginMs = 10'000;
+
 // A link is bound to its port: the same text for another port is another token.
 std::string preview_hash(const std::string& token, std::uint16_t port) {
   return sha256_hex(std::to_string(port) + "/" + token);
@@ -69,7 +72,9 @@ asio::awaitable<Result<Reach>> AccessControl::find(std::string sandbox_id) {
     live = control_->live.find(sandbox_id);
   }
   if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
-  co_return reach_of(*control_, sandbox_id, *live);
+  Reach reach = reach_of(*control_, sandbox_id, *live);
+  reach.patience_ms = patience_with(sandbox_id);
+  co_return reach;
 }
 
 // The start belongs to nobody: whoever asked first may go away, and the others still want it.
@@ -83,7 +88,7 @@ struct AccessControl::Waking {
 };
 
 asio::awaitable<void> AccessControl::run_waking(Control& control, std::string organization_id, std::string sandbox_id,
-                                                std::shared_ptr<Wakings> wakings) {
+                                                std::shared_ptr<Wakings> wakings, std::shared_ptr<Woken> woken) {
   // However this ends: who comes next starts anew, and nobody waits for ever.
   struct End {
     std::shared_ptr<Wakings> wakings;
@@ -96,8 +101,19 @@ asio::awaitable<void> AccessControl::run_waking(Control& control, std::string or
     }
   };
   const End end{wakings, sandbox_id, (*wakings)[sandbox_id]};
+  const auto* live = control.live.find(sandbox_id);
+  const bool anew = live != nullptr && live->state != SandboxState::paused && live->state != SandboxState::pausing;
   auto started = co_await start_sandbox(control, std::move(organization_id), std::move(sandbox_id), StartedBy::use);
+  if (started && anew) {
+    std::erase_if(*woken, [&](const auto& one) { return one.second + kBeginMs <= control.service.now(); });
+    (*woken)[end.id] = control.service.now();
+  }
   end.waking->outcome.emplace(started ? Result<void>{} : std::unexpected(std::move(started).error()));
+}
+
+std::int64_t AccessControl::patience_with(const std::string& sandbox_id) const {
+  auto found = woken_->find(sandbox_id);
+  return found == woken_->end() ? 0 : std::max<std::int64_t>(0, found->second + kBeginMs - control_->service.now());
 }
 
 asio::awaitable<Result<Reach>> AccessControl::wake(std::string sandbox_id) {
@@ -113,7 +129,7 @@ asio::awaitable<Result<Reach>> AccessControl::wake(std::string sandbox_id) {
     }
     waking = std::make_shared<Waking>(control_->executor);
     wakings_->emplace(sandbox_id, waking);
-    control_->tasks.spawn("wake sandbox", run_waking(*control_, live->organization_id, sandbox_id, wakings_));
+    control_->tasks.spawn("wake sandbox", run_waking(*control_, live->organization_id, sandbox_id, wakings_, woken_));
   }
   if (!waking->ended) co_await waking->over.async_wait(asio::as_tuple(asio::use_awaitable));
   if (!waking->outcome) co_return fail(Errc::unavailable, "The server is stopping");

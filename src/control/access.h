@@ -25,7 +25,8 @@ struct Reach {
   model::SandboxState state = model::SandboxState::unknown;
   std::string socket;  // of its toolbox; empty unless it can be reached now
   bool is_public = false;
-  bool wakes = false;  // stopped or paused, to be started by use
+  bool wakes = false;            // stopped or paused, to be started by use
+  std::int64_t patience_ms = 0;  // use has just started it: its programs may need this long still to begin to serve
 };
 
 // What a token of one sandbox lets in.
@@ -109,9 +110,12 @@ class AccessControl {
   asio::awaitable<Result<TokenUse>> use(model::AccessToken::Kind kind, std::string hash);
   struct Waking;
   using Wakings = std::unordered_map<std::string, std::shared_ptr<Waking>>;
+  using Woken = std::unordered_map<std::string, model::ServiceMs>;  // when use started which; for some seconds
   static asio::awaitable<void> run_waking(Control& control, std::string organization_id, std::string sandbox_id,
-                                          std::shared_ptr<Wakings> wakings);
+                                          std::shared_ptr<Wakings> wakings, std::shared_ptr<Woken> woken);
   std::shared_ptr<Wakings> wakings_ = std::make_shared<Wakings>();
+  std::shared_ptr<Woken> woken_ = std::make_shared<Woken>();
+  std::int64_t patience_with(const std::string& sandbox_id) const;
   Control* control_ = nullptr;
   Authenticator* authenticator_ = nullptr;
 };

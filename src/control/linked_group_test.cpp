@@ -112,8 +112,10 @@ TEST_CASE("whatever way the head goes, the linked ones go with it") {
        }},
       {"control was killed in the middle of it",
        [](TestBench& bench, const std::string& id) {
-         auto held = bench.run(hold_by_id(bench.control(), id)).value();
-         bench.run(destroy_sandbox(bench.control(), *held)).value();
+         {  // its place in line ends with that life
+           auto held = bench.run(hold_by_id(bench.control(), id)).value();
+           bench.run(destroy_sandbox(bench.control(), *held)).value();
+         }
          bench.restart();
          REQUIRE(bench.until([&] { return bench.life->reconciler.in_step(); }));
        }},

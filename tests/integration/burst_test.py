@@ -4,6 +4,7 @@ import concurrent.futures
 import json
 import subprocess
 import threading
+import time
 import unittest
 
 from harness import Leftovers, Server
@@ -126,6 +127,23 @@ class Waking(Case):
         done = subprocess.run(["ssh", "-F", "none", "-p", port, *options, ssh + "@127.0.0.1", "echo awake"], capture_output=True, text=True, timeout=60)
         self.assertEqual(done.stdout, "awake\n", done.stderr)
         self.assertEqual([self.state(box) for box in (called, visited, logged_in)], ["started"] * 3)
+
+    def test_a_visit_waits_for_what_begins_with_the_sandbox(self):
+        box = self.box()
+        self.server.execute(box, "echo ready > index.html")
+        self.good("POST", f"/api/sandbox/{box}/stop?force=true")
+        token = self.good("GET", f"/api/sandbox/{box}/ports/8126/preview-url")["token"]
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            visit = pool.submit(self.api, "GET", f"/preview/{box}/8126/", headers={"X-Daytona-Preview-Token": token, "Authorization": None})
+            self.until_started(box)  # by the visit
+            self.server.execute(box, "(nohup sh -c 'sleep 1; python3 -m http.server 8126' >/dev/null 2>&1 &)")
+            self.assertEqual(visit.result(), (200, "ready\n"))
+
+    def until_started(self, box):
+        deadline = time.monotonic() + 60
+        while self.state(box) != "started":
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
 
     def test_a_hundred_at_once_make_one_start(self):
         box = self.stopped()
