@@ -63,6 +63,9 @@ Result<control::ControlConfig> control_config(const RoleInput& input) {
   out.limits.memory_gib_total = static_cast<int>(from.memory_gib_total_max);
   out.limits.disk_gib_total = static_cast<int>(from.disk_gib_total_max);
   out.pids_max = from.pids_per_sandbox_max;
+  out.creates_at_once = static_cast<std::size_t>(from.creates_at_once);
+  out.creates_waiting_max = static_cast<std::size_t>(from.creates_waiting_max);
+  out.wake_stopped = from.wake_stopped;
   return out;
 }
 

@@ -13,7 +13,8 @@ proxy::Sandbox for_proxy(const control::Reach& reach) {
           .started = !reach.socket.empty(),
           .toolbox_socket = reach.socket,
           .is_public = reach.is_public,
-          .warning_page = false};
+          .warning_page = false,
+          .patience = std::chrono::milliseconds(reach.patience_ms)};
 }
 
 Result<proxy::Sandbox> for_proxy(Result<control::Reach> reach) {

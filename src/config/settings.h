@@ -43,6 +43,9 @@ struct Config {
   std::int64_t disk_gib_total_max = 0;
   std::int64_t pids_per_sandbox_max = 0;
   std::int64_t patience = 1;
+  std::int64_t creates_at_once = 0;
+  std::int64_t creates_waiting_max = 0;
+  bool wake_stopped = false;
   bool stop_sandboxes_on_exit = true;
 };
 

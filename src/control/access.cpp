@@ -1,5 +1,9 @@
 #include "control/access.h"
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "base/random.h"
 #include "base/text.h"
 #include "control/archive_job.h"
@@ -23,15 +27,31 @@ bool is_coming_up(SandboxState state) {
          state == SandboxState::resizing || state == SandboxState::forking || state == SandboxState::snapshotting;
 }
 
-Reach reach_of(const std::string& id, const LiveSandbox& live) {
+bool wakes(const ControlConfig& config, const LiveSandbox& live) {
+  switch (live.state) {
+    case SandboxState::paused:
+    case SandboxState::pausing:
+      return live.wakes.value_or(live.intervals.pause > 0);
+    case SandboxState::stopped:
+    case SandboxState::stopping:
+      return live.wakes.value_or(config.wake_stopped) && !(live.intervals.destroy == 0);
+    default:
+      return false;
+  }
+}
+
+Reach reach_of(const Control& control, const std::string& id, const LiveSandbox& live) {
   const bool started = live.state == SandboxState::started;
   return {.id = id,
           .organization_id = live.organization_id,
           .state = live.state,
           .socket = started ? live.socket : "",
           .is_public = live.is_public,
-          .wakes = live.state == SandboxState::paused && live.intervals.pause > 0};
+          .wakes = wakes(control.config, live)};
 }
+
+// A program that begins with its sandbox is not there at once; one that does not begin is not waited for longer.
+constexpr std::int64_t kBeginMs = 10'000;
 
 // A link is bound to its port: the same text for another port is another token.
 std::string preview_hash(const std::string& token, std::uint16_t port) {
@@ -52,17 +72,68 @@ asio::awaitable<Result<Reach>> AccessControl::find(std::string sandbox_id) {
     live = control_->live.find(sandbox_id);
   }
   if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
-  co_return reach_of(sandbox_id, *live);
+  Reach reach = reach_of(*control_, sandbox_id, *live);
+  reach.patience_ms = patience_with(sandbox_id);
+  co_return reach;
+}
+
+// The start belongs to nobody: whoever asked first may go away, and the others still want it.
+struct AccessControl::Waking {
+  explicit Waking(const asio::any_io_executor& executor) : over(executor) {
+    over.expires_at(std::chrono::steady_clock::time_point::max());
+  }
+  asio::steady_timer over;
+  std::optional<Result<void>> outcome;
+  bool ended = false;
+};
+
+asio::awaitable<void> AccessControl::run_waking(Control& control, std::string organization_id, std::string sandbox_id,
+                                                std::shared_ptr<Wakings> wakings, std::shared_ptr<Woken> woken) {
+  // However this ends: who comes next starts anew, and nobody waits for ever.
+  struct End {
+    std::shared_ptr<Wakings> wakings;
+    std::string id;
+    std::shared_ptr<Waking> waking;
+    ~End() {
+      wakings->erase(id);
+      waking->ended = true;
+      waking->over.cancel();
+    }
+  };
+  const End end{wakings, sandbox_id, (*wakings)[sandbox_id]};
+  const auto* live = control.live.find(sandbox_id);
+  const bool anew = live != nullptr && live->state != SandboxState::paused && live->state != SandboxState::pausing;
+  auto started = co_await start_sandbox(control, std::move(organization_id), std::move(sandbox_id), StartedBy::use);
+  if (started && anew) {
+    std::erase_if(*woken, [&](const auto& one) { return one.second + kBeginMs <= control.service.now(); });
+    (*woken)[end.id] = control.service.now();
+  }
+  end.waking->outcome.emplace(started ? Result<void>{} : std::unexpected(std::move(started).error()));
+}
+
+std::int64_t AccessControl::patience_with(const std::string& sandbox_id) const {
+  auto found = woken_->find(sandbox_id);
+  return found == woken_->end() ? 0 : std::max<std::int64_t>(0, found->second + kBeginMs - control_->service.now());
 }
 
 asio::awaitable<Result<Reach>> AccessControl::wake(std::string sandbox_id) {
   auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
-  if (!reach_of(sandbox_id, *live).wakes) {
-    co_return fail(Errc::conflict, "Sandbox is not started (state: " + std::string(model::to_text(live->state)) + ")");
+  auto found = wakings_->find(sandbox_id);
+  auto waking = found == wakings_->end() ? nullptr : found->second;
+  if (!waking) {
+    if (live->state == SandboxState::started) co_return co_await find(sandbox_id);  // somebody else's has just ended
+    if (!wakes(control_->config, *live)) {
+      co_return fail(Errc::conflict,
+                     "Sandbox is not started (state: " + std::string(model::to_text(live->state)) + ")");
+    }
+    waking = std::make_shared<Waking>(control_->executor);
+    wakings_->emplace(sandbox_id, waking);
+    control_->tasks.spawn("wake sandbox", run_waking(*control_, live->organization_id, sandbox_id, wakings_, woken_));
   }
-  const std::string organization = live->organization_id;
-  SB_CO_CHECK(co_await start_sandbox(*control_, organization, sandbox_id));
+  if (!waking->ended) co_await waking->over.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (!waking->outcome) co_return fail(Errc::unavailable, "The server is stopping");
+  SB_CO_CHECK(*waking->outcome);
   co_return co_await find(sandbox_id);
 }
 

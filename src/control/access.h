@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "base/result.h"
 #include "model/access_token.h"
@@ -24,7 +25,8 @@ struct Reach {
   model::SandboxState state = model::SandboxState::unknown;
   std::string socket;  // of its toolbox; empty unless it can be reached now
   bool is_public = false;
-  bool wakes = false;  // paused for idleness, to be resumed by use
+  bool wakes = false;            // stopped or paused, to be started by use
+  std::int64_t patience_ms = 0;  // use has just started it: its programs may need this long still to begin to serve
 };
 
 // What a token of one sandbox lets in.
@@ -69,7 +71,7 @@ class AccessControl {
 
   // Errc::not_found for unknown and destroyed ones. Waits, bounded, while it is starting.
   asio::awaitable<Result<Reach>> find(std::string sandbox_id);
-  // Resumes one that was paused for idleness. Errc::conflict for all others.
+  // Starts one that is to be started by use; any number of callers cause one start. Errc::conflict for all others.
   asio::awaitable<Result<Reach>> wake(std::string sandbox_id);
 
   // The hash of the API key. Errc::unauthorized: no key; Errc::not_found: not a sandbox of its organization.
@@ -106,6 +108,14 @@ class AccessControl {
 
  private:
   asio::awaitable<Result<TokenUse>> use(model::AccessToken::Kind kind, std::string hash);
+  struct Waking;
+  using Wakings = std::unordered_map<std::string, std::shared_ptr<Waking>>;
+  using Woken = std::unordered_map<std::string, model::ServiceMs>;  // when use started which; for some seconds
+  static asio::awaitable<void> run_waking(Control& control, std::string organization_id, std::string sandbox_id,
+                                          std::shared_ptr<Wakings> wakings, std::shared_ptr<Woken> woken);
+  std::shared_ptr<Wakings> wakings_ = std::make_shared<Wakings>();
+  std::shared_ptr<Woken> woken_ = std::make_shared<Woken>();
+  std::int64_t patience_with(const std::string& sandbox_id) const;
   Control* control_ = nullptr;
   Authenticator* authenticator_ = nullptr;
 };

@@ -36,6 +36,9 @@ struct ControlConfig {
   // Creates that run at once and that wait; more are refused with 503 and Retry-After.
   std::size_t creates_at_once = 32;
   std::size_t creates_waiting_max = 1'000;
+
+  // Whether use starts a stopped sandbox that says nothing of it (kWakeLabel in live_index.h).
+  bool wake_stopped = false;
 };
 
 }  // namespace sebring::control

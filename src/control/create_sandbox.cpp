@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "control/linked_group.h"
 #include "control/log.h"
 #include "control/name_reservation.h"
 #include "control/runner_spec.h"
@@ -101,17 +102,31 @@ asio::awaitable<Result<void>> set_snapshot(Control& control, Sandbox& sandbox, c
   co_return Result<void>{};
 }
 
-asio::awaitable<Result<void>> set_linked(Control& control, Sandbox& sandbox, const CreateSandbox& asked) {
-  if (!asked.linked_sandbox || asked.linked_sandbox->empty()) co_return Result<void>{};
+// Whom it is linked to, held until it is there: who is deleted meanwhile would leave it behind.
+asio::awaitable<Result<std::optional<Held>>> set_linked(Control& control, Sandbox& sandbox,
+                                                        const CreateSandbox& asked) {
+  if (!asked.linked_sandbox || asked.linked_sandbox->empty()) co_return std::nullopt;
   if (sandbox.intervals.destroy != 0) {
     co_return bad("Linked sandboxes must be ephemeral - set autoDeleteInterval to 0");
   }
-  SB_CO_TRY(auto parent, co_await control.store.sandboxes.find(sandbox.organization_id, *asked.linked_sandbox));
-  if (!parent || parent->visible() == SandboxState::destroying) {
+  SB_CO_TRY(auto held, co_await hold(control, sandbox.organization_id, *asked.linked_sandbox));
+  const Sandbox& head = held.sandbox;
+  const SandboxState state = head.visible();
+  if (head.desired == model::DesiredState::destroyed || state == SandboxState::destroying) {
     co_return fail(sandbox_not_found(*asked.linked_sandbox));
   }
-  if (parent->linked_sandbox_id) co_return bad("Cannot link to a sandbox that is itself linked");
-  co_return fail(Errc::not_implemented, "linkedSandbox is not available in this version of sebring");
+  if (head.linked_sandbox_id) co_return bad("Cannot link to a sandbox that is itself linked");
+  if (state == SandboxState::error || state == SandboxState::build_failed) {
+    co_return bad("Cannot link to a sandbox in an errored state");
+  }
+  if (state == SandboxState::archived || state == SandboxState::archiving || state == SandboxState::restoring) {
+    co_return bad("Cannot link to an archived sandbox: start it first");
+  }
+  if (control.live.linked_to(head.id) >= kLinkedMax) {
+    co_return bad("At most " + std::to_string(kLinkedMax) + " sandboxes can be linked to one");
+  }
+  sandbox.linked_sandbox_id = head.id;
+  co_return std::optional(std::move(held));
 }
 
 void set_identity(Control& control, Sandbox& sandbox, const CreateSandbox& asked) {
@@ -133,7 +148,11 @@ void set_identity(Control& control, Sandbox& sandbox, const CreateSandbox& asked
 }
 
 // Everything that can be refused without having done anything.
-asio::awaitable<Result<Sandbox>> plan(Control& control, const CreateSandbox& asked) {
+struct Plan {
+  Sandbox sandbox;
+  std::optional<Held> linked_to;
+};
+asio::awaitable<Result<Plan>> plan(Control& control, const CreateSandbox& asked) {
   SB_CO_CHECK(check_space(control));
   Sandbox sandbox;
   sandbox.organization_id = asked.organization_id;
@@ -148,10 +167,10 @@ asio::awaitable<Result<Sandbox>> plan(Control& control, const CreateSandbox& ask
     co_return fail(Errc::not_implemented, "GPUs are not available in this version of sebring");
   }
   SB_CO_CHECK(co_await set_snapshot(control, sandbox, asked));
-  SB_CO_CHECK(co_await set_linked(control, sandbox, asked));
   SB_CO_CHECK(model::check_per_sandbox(sandbox.resources, control.config.limits));
+  SB_CO_TRY(auto linked_to, co_await set_linked(control, sandbox, asked));
   set_identity(control, sandbox, asked);
-  co_return sandbox;
+  co_return Plan{std::move(sandbox), std::move(linked_to)};
 }
 
 // Nothing of a sandbox that could not be started stays, its quota least of all. What the runner may hold of it is
@@ -204,7 +223,8 @@ Result<std::string> resolve_region(const ControlConfig& config, const std::strin
 asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox asked) {
   SB_CO_TRY(auto repeated, co_await begin_request(control, asked.organization_id, asked.request));
   if (repeated.made) co_return std::move(*repeated.made);
-  SB_CO_TRY(auto sandbox, co_await plan(control, asked));
+  SB_CO_TRY(auto planned, co_await plan(control, asked));
+  Sandbox& sandbox = planned.sandbox;
   SB_CO_TRY(auto pass, co_await control.creates.enter());
 
   NameReservation name(control, sandbox.organization_id, sandbox.name);
@@ -236,8 +256,8 @@ asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox 
     co_await give_up(control, sandbox, cause);
     co_return fail(std::move(cause));
   }
-  if (auto* live = control.live.find(sandbox.id)) live->socket = report->socket;
-  co_return sandbox;
+  co_await note_running(control, sandbox.id, std::move(*report));
+  co_return std::move(sandbox);
 }
 
 }  // namespace sebring::control

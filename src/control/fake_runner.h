@@ -180,7 +180,8 @@ class FakeRunner final : public RunnerClient {
   }
   RunnerReport put(const std::string& id, RunnerState state) {
     RunnerReport& report = held[id];
-    report = {id, state, state == RunnerState::stopped ? "" : "/run/" + id + ".sock", boot_id, std::nullopt};
+    report = {id, state, state == RunnerState::stopped ? "" : "/run/" + id + ".sock", boot_id, {}, std::nullopt};
+    if (state != RunnerState::stopped) report.address = "100.64.0." + std::to_string(held.size());
     return report;
   }
 

@@ -1,6 +1,7 @@
 #include "base/random.h"
 #include "base/text.h"
 #include "control/create_sandbox.h"
+#include "control/linked_group.h"
 #include "control/log.h"
 #include "control/name_reservation.h"
 #include "control/runner_spec.h"
@@ -19,6 +20,7 @@ Sandbox child_of(Control& control, const Sandbox& parent, const std::optional<st
   child.id = random_uuid();
   child.name = name && !trim(*name).empty() ? *name : child.id;
   child.parent_id = parent.id;
+  child.linked_sandbox_id.reset();  // a way to others is not copied
   child.state = SandboxState::creating;
   child.desired = model::DesiredState::started;
   child.error_reason.reset();
@@ -78,7 +80,7 @@ asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string orga
     set_active(control, child);
     auto saved = co_await save(control, child, before, child.desired, &inserted);
     if (saved) {
-      if (auto* live = control.live.find(child.id)) live->socket = report->socket;
+      co_await note_running(control, child.id, std::move(*report));
       co_return child;
     }
     report = fail(saved.error());

@@ -9,8 +9,6 @@ namespace {
 
 // Clients give up after 60 s; what waited this long would only be thrown away.
 constexpr std::chrono::seconds kWaitMax{30};
-// Percent of time: above this each further sandbox makes all of them slower.
-constexpr double kShortOfMemory = 20;
 
 std::unexpected<Error> full() {
   return fail(Errc::unavailable, "The server is busy creating other sandboxes. Please try again later.", "retry_after");
@@ -42,8 +40,7 @@ asio::awaitable<Result<Gate::Pass>> Gate::enter() {
 // One may always go on, or a line that formed under pressure would never be looked at again.
 bool Gate::has_room() {
   if (inside_ == 0) return true;
-  const bool short_of_memory = pressure_.percent() > kShortOfMemory;
-  return inside_ < (short_of_memory ? std::max<std::size_t>(1, at_once_ / 8) : at_once_);
+  return inside_ < (pressure_.is_short() ? std::max<std::size_t>(1, at_once_ / 8) : at_once_);
 }
 
 void Gate::leave() {

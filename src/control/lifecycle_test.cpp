@@ -182,27 +182,6 @@ TEST_CASE("quota counts what runs, and gives it back") {
   CHECK(again.error().message().starts_with("Total CPU limit exceeded"));
 }
 
-TEST_CASE("linking is refused by name, and bad links for what they are") {
-  TestBench bench;
-  bench.create("parent");
-  const auto gone = bench.create("gone");
-  bench.run(delete_sandbox(bench.control(), bench.organization, gone.id)).value();
-  struct Row {
-    std::string parent;
-    Errc code;
-  } rows[] = {{"parent", Errc::not_implemented}, {gone.id, Errc::not_found}, {"nobody", Errc::not_found}};
-  for (const Row& row : rows) {
-    CAPTURE(row.parent);
-    CreateSandbox create = bench.asked();
-    create.destroy_minutes = 0;
-    create.linked_sandbox = row.parent;
-    const auto outcome = bench.run(create_sandbox(bench.control(), create));
-    REQUIRE_FALSE(outcome);
-    CHECK(outcome.error().code() == row.code);
-  }
-  CHECK(bench.control().live.size() == 1);
-}
-
 TEST_CASE("requests on one sandbox wait for each other") {
   TestBench bench;
   const auto made = bench.create();

@@ -3,6 +3,17 @@
 #include <algorithm>
 
 namespace sebring::control {
+namespace {
+
+std::optional<bool> wake_label(const model::TextMap& labels) {
+  for (const auto& [name, value] : labels) {
+    if (name == kWakeLabel && value == "true") return true;
+    if (name == kWakeLabel && value == "false") return false;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
 
 void LiveIndex::account(const std::string& organization_id, const model::Resources& used, int sign) {
   auto [it, fresh] = totals_.try_emplace(organization_id, model::Resources{0, 0, 0, 0});
@@ -21,24 +32,40 @@ void LiveIndex::put(const model::Sandbox& sandbox) {
   LiveSandbox& live = it->second;
   if (!fresh) account(live.organization_id, live.used, -1);
   live.organization_id = sandbox.organization_id;
+  if (fresh && sandbox.linked_sandbox_id) {
+    live.linked_to = *sandbox.linked_sandbox_id;
+    ++linked_[live.linked_to];
+  }
   live.used = model::consumption(sandbox);
   account(live.organization_id, live.used, +1);
   live.state = sandbox.visible();
   live.is_public = sandbox.is_public;
+  live.wakes = wake_label(sandbox.labels);
   live.intervals = sandbox.intervals;
   live.created = sandbox.created;
   live.since = sandbox.since;
   live.active = std::max(live.active, sandbox.active);
   live.active_at = std::max(live.active_at, sandbox.last_activity_at);
   live.warned = false;
-  if (!model::holds_processes(live.state)) live.socket.clear();
+  if (!model::holds_processes(live.state)) {
+    live.socket.clear();
+    live.address.clear();
+  }
 }
 
 void LiveIndex::erase(const std::string& id) {
   auto found = sandboxes_.find(id);
   if (found == sandboxes_.end()) return;
   account(found->second.organization_id, found->second.used, -1);
+  if (auto head = linked_.find(found->second.linked_to); head != linked_.end() && --head->second == 0) {
+    linked_.erase(head);
+  }
   sandboxes_.erase(found);
+}
+
+std::size_t LiveIndex::linked_to(const std::string& id) const {
+  auto found = linked_.find(id);
+  return found == linked_.end() ? 0 : found->second;
 }
 
 LiveSandbox* LiveIndex::find(const std::string& id) {

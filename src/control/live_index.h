@@ -12,10 +12,14 @@
 
 namespace sebring::control {
 
+// A sandbox's label that says whether use wakes it: "true" or "false"; without it, see LiveSandbox::wakes.
+inline constexpr const char* kWakeLabel = "sebring.wake";
+
 struct LiveSandbox {
   std::string organization_id;
   model::SandboxState state = model::SandboxState::unknown;
   bool is_public = false;
+  std::optional<bool> wakes;  // by kWakeLabel; else: paused for idleness yes, stopped as the server is set
   model::Resources used;
   model::Intervals intervals;
   model::ServiceMs created = 0;
@@ -27,7 +31,9 @@ struct LiveSandbox {
   bool acting = false;                    // the reaper is at it
   std::optional<std::int64_t> cpu_noted;  // nanoseconds; idle_probe.h
   model::ServiceMs cpu_noted_at = 0;
-  std::string socket;  // of its toolbox; empty while it does not run
+  std::string socket;     // of its toolbox; empty while it does not run
+  std::string address;    // as linked sandboxes reach it; empty while it does not run
+  std::string linked_to;  // id; empty: none
   // Shared with those who hold activity: how many requests, terminals, sessions are open now.
   std::shared_ptr<int> holds = std::make_shared<int>(0);
 };
@@ -40,6 +46,8 @@ class LiveIndex {
   LiveSandbox* find(const std::string& id);
   // What an organization's sandboxes take together.
   model::Resources used(const std::string& organization_id) const;
+  // How many are linked to it.
+  std::size_t linked_to(const std::string& id) const;
   std::size_t size() const { return sandboxes_.size(); }
   const std::unordered_map<std::string, LiveSandbox>& all() const { return sandboxes_; }
   std::unordered_map<std::string, LiveSandbox>& all() { return sandboxes_; }
@@ -48,6 +56,7 @@ class LiveIndex {
   void account(const std::string& organization_id, const model::Resources& used, int sign);
   std::unordered_map<std::string, LiveSandbox> sandboxes_;
   std::unordered_map<std::string, model::Resources> totals_;
+  std::unordered_map<std::string, std::size_t> linked_;  // id -> how many name it
 };
 
 }  // namespace sebring::control

@@ -37,7 +37,9 @@ bool is_resting(SandboxState state) {
 }
 
 // What comes next for it, and when.
-Outlook outlook(const LiveSandbox& live, model::ServiceMs now) {
+Outlook outlook(const Control& control, const LiveSandbox& live, model::ServiceMs now) {
+  // The one it was linked to is gone: it goes too, whatever way that one went.
+  if (!live.linked_to.empty() && !control.live.all().contains(live.linked_to)) return {Due::destroy, 0};
   const model::Intervals& intervals = live.intervals;
   if (intervals.ttl > 0 && live.created + intervals.ttl * kMinuteMs <= now) return {Due::destroy, 0};
   if (live.state == SandboxState::started) {
@@ -64,6 +66,8 @@ asio::awaitable<Result<void>> do_due(Control& control, Held& held, Due due) {
       if (control.long_jobs.contains(held.sandbox.id)) co_return Result<void>{};
       co_return co_await begin_archiving(control, held);
     case Due::destroy: {
+      const auto& head = held.sandbox.linked_sandbox_id;
+      if (head && control.live.find(*head) == nullptr) co_return co_await destroy_sandbox(control, held);
       // The rule that a parent outlives its forks holds for timers too.
       SB_CO_TRY(auto forks, co_await control.store.sandboxes.forks_of(held.sandbox.id, false));
       if (!forks.empty()) co_return Result<void>{};
@@ -83,7 +87,7 @@ asio::awaitable<void> act(Control& control, std::string id) {
   // Looked at again now that nobody else can change it: somebody may have used or started it meanwhile.
   auto* live = control.live.find(id);
   if (live == nullptr) co_return;
-  const Outlook now = outlook(*live, control.service.now());
+  const Outlook now = outlook(control, *live, control.service.now());
   if (now.due == Due::nothing || now.in_ms > 0) co_return;
   log_info("sandbox " + id + ": time to " +
            (now.due == Due::stop      ? "stop"
@@ -106,7 +110,7 @@ asio::awaitable<void> act(Control& control, std::string id) {
 asio::awaitable<bool> is_at_work(Control& control, std::string id) {
   auto* live = control.live.find(id);
   if (live == nullptr || live->state != SandboxState::started) co_return false;
-  const Outlook before = outlook(*live, control.service.now());
+  const Outlook before = outlook(control, *live, control.service.now());
   if (before.due != Due::stop && before.due != Due::pause) co_return false;
   if (!co_await is_working(control, id)) co_return false;
   live = control.live.find(id);
@@ -136,7 +140,7 @@ void Reaper::start() { control_.tasks.spawn("idle sandboxes", run()); }
 void Reaper::look() {
   const model::ServiceMs now = control_.service.now();
   for (auto& [id, live] : control_.live.all()) {
-    const Outlook next = outlook(live, now);
+    const Outlook next = outlook(control_, live, now);
     if (next.due == Due::nothing || next.in_ms > kWarnMs) continue;
     if (next.in_ms <= 0) {
       // A busy one is looked at again in a second; its state is about to change anyway.

@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "control/copies.h"
+#include "control/linked_group.h"
 #include "control/log.h"
 #include "control/repair.h"
 #include "control/settle.h"
@@ -138,6 +139,7 @@ asio::awaitable<Result<void>> Reconciler::compare_inventory() {
   }
   // What is left nobody asked for: a create whose row never reached the disk, a delete that was cut.
   for (const auto& [id, report] : held) co_await remove_unknown(id);
+  refresh_groups(control_);
   co_return Result<void>{};
 }
 
@@ -148,7 +150,10 @@ asio::awaitable<Result<void>> Reconciler::compare_one(std::string id, const Runn
     co_return Result<void>{};
   }
   if (agrees(live->state, report)) {
-    if (report != nullptr) live->socket = report->socket;
+    if (report != nullptr) {
+      live->socket = report->socket;
+      live->address = report->address;
+    }
     co_return Result<void>{};
   }
   SB_CO_TRY(auto held, co_await hold_by_id(control_, id));

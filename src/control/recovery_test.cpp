@@ -361,11 +361,29 @@ TEST_CASE("memory pressure lets fewer in, but always one") {
               {"some avg10=1000", std::nullopt},
               {"", std::nullopt}};
   for (const Row& row : rows) CHECK(parse_pressure(row.text) == row.percent);
+  CHECK(parse_available("MemTotal:       1000 kB\nMemFree:  1 kB\nMemAvailable:    250 kB\n") == 0.25);
+  for (const char* bad : {"", "MemTotal: 1000 kB", "MemAvailable: 1 kB", "MemTotal: 0 kB\nMemAvailable: 0 kB",
+                          "MemTotal: x\nMemAvailable: 1", "MemTotal: 10 kB\nMemAvailable: 11 kB"}) {
+    CHECK_FALSE(parse_available(bad));
+  }
   TestBench bench;
-  const std::string path = bench.directory.path + "/pressure";
-  std::ofstream(path) << "some avg10=50.00 avg60=0 avg300=0 total=0";
+  const auto file = [&](const char* name, const char* text) {
+    const std::string path = bench.directory.path + name;
+    std::ofstream(path) << text;
+    return path;
+  };
+  const std::string waits = file("/waits", "some avg10=50.00 avg60=0 avg300=0 total=0");
+  const std::string calm = file("/calm", "some avg10=5.00 avg60=0 avg300=0 total=0");
+  const std::string little = file("/little", "MemTotal: 1000 kB\nMemAvailable: 40 kB\n");
+  const std::string much = file("/much", "MemTotal: 1000 kB\nMemAvailable: 400 kB\n");
+  CHECK(MemoryPressure(waits, much).is_short());
+  CHECK(MemoryPressure(calm, little).is_short());
+  CHECK(MemoryPressure("/nowhere", little).is_short());  // a kernel that does not tell of waiting
+  CHECK_FALSE(MemoryPressure(calm, much).is_short());
+  CHECK_FALSE(MemoryPressure("/nowhere", much).is_short());
+  CHECK_FALSE(MemoryPressure("/nowhere", "/nowhere").is_short());
   Gate gate(bench.io.get_executor(), 8, 3);
-  gate.watch(MemoryPressure(path));
+  gate.watch(MemoryPressure(waits, much));
   std::vector<Gate::Pass> inside;
   int refused = 0;
   for (int i = 0; i < 5; ++i) {

@@ -1,6 +1,7 @@
 #include "control/repair.h"
 
 #include "control/archive_job.h"
+#include "control/linked_group.h"
 #include "control/log.h"
 #include "control/runner_spec.h"
 #include "control/settle.h"
@@ -28,11 +29,11 @@ asio::awaitable<Result<void>> adopt_report(Control& control, Held& held, const R
   switch (report.state) {
     case RunnerState::running:
       SB_CO_CHECK(co_await adopt(control, held, SandboxState::started, DesiredState::started));
-      if (auto* live = control.live.find(held.sandbox.id)) live->socket = report.socket;
+      co_await note_running(control, held.sandbox.id, report);
       co_return Result<void>{};
     case RunnerState::paused:
       SB_CO_CHECK(co_await adopt(control, held, SandboxState::paused, DesiredState::paused));
-      if (auto* live = control.live.find(held.sandbox.id)) live->socket = report.socket;
+      co_await note_running(control, held.sandbox.id, report);
       co_return Result<void>{};
     case RunnerState::stopped:
       co_return co_await settle_exit(control, held, report.cause);
@@ -61,7 +62,7 @@ asio::awaitable<Result<void>> finish_creating(Control& control, Held& held) {
   set_state(control, held.sandbox, SandboxState::started);
   set_active(control, held.sandbox);
   SB_CO_CHECK(co_await save(control, held.sandbox, shown, held.sandbox.desired));
-  if (auto* live = control.live.find(held.sandbox.id)) live->socket = report->socket;
+  co_await note_running(control, held.sandbox.id, std::move(*report));
   co_return Result<void>{};
 }
 
@@ -112,14 +113,18 @@ asio::awaitable<Result<void>> settle_exit(Control& control, Held& held, const st
   Sandbox& sandbox = held.sandbox;
   if (!cause || cause->kind == "reboot") {
     if (sandbox.is_ephemeral()) co_return co_await destroy_sandbox(control, held);
-    co_return co_await adopt(control, held, SandboxState::stopped, DesiredState::stopped);
+    SB_CO_CHECK(co_await adopt(control, held, SandboxState::stopped, DesiredState::stopped));
+    note_gone(control, sandbox);
+    co_return Result<void>{};
   }
   const SandboxState shown = sandbox.visible();
   const DesiredState desired = sandbox.desired;
   sandbox.desired = DesiredState::stopped;
   set_error(control, sandbox, reason_of(*cause), true);  // the disk is there: a start brings it back
   log_warning("sandbox " + sandbox.id + ": " + *sandbox.error_reason);
-  co_return co_await save(control, sandbox, shown, desired);
+  SB_CO_CHECK(co_await save(control, sandbox, shown, desired));
+  note_gone(control, sandbox);
+  co_return Result<void>{};
 }
 
 asio::awaitable<Result<void>> repair(Control& control, Held& held, std::optional<RunnerReport> report) {

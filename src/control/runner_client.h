@@ -34,6 +34,7 @@ struct RunnerSpec {
   std::vector<Host> hosts;
   bool block_all = false;
   std::vector<std::string> allow;  // IPv4 networks; empty: the default policy
+  std::string linked_to;           // id of the sandbox whose group it joins; empty: none
   std::string toolbox;             // JSON text, opaque to the runner
   bool must_exist = false;
 };
@@ -53,6 +54,7 @@ struct RunnerReport {
   RunnerState state = RunnerState::stopped;
   std::string socket;
   std::string boot_id;
+  std::string address;  // as others of its group reach it
   std::optional<RunnerCause> cause;
 };
 

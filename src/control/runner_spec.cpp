@@ -25,7 +25,7 @@ std::string hostname_of(const model::Sandbox& sandbox) {
 
 }  // namespace
 
-std::string make_toolbox_configuration(const ControlConfig& config, const model::Sandbox& sandbox) {
+std::string make_toolbox_configuration(const ControlConfig& config, const model::Sandbox& sandbox, bool kept_disk) {
   bj::object env;
   for (const auto& [name, value] : sandbox.image.environment) env[name] = value;
   env["DAYTONA_SANDBOX_ID"] = sandbox.id;
@@ -44,6 +44,8 @@ std::string make_toolbox_configuration(const ControlConfig& config, const model:
       {"sandboxId", sandbox.id},           {"version", config.version},    {"user", sandbox.user},
       {"workDir", sandbox.image.work_dir}, {"env", std::move(env)},        {"entrypoint", std::move(entrypoint)},
       {"hostname", hostname_of(sandbox)},  {"cpus", sandbox.resources.cpu}};
+  // Names of others in /etc/hosts that were of its last life.
+  if (kept_disk) object["keptDisk"] = true;
   return json::serialize(object);
 }
 
@@ -60,7 +62,8 @@ RunnerSpec make_runner_spec(const ControlConfig& config, const model::Sandbox& s
   if (sandbox.network_allow_list) {
     if (auto networks = model::parse_network_list(*sandbox.network_allow_list)) spec.allow = std::move(*networks);
   }
-  spec.toolbox = make_toolbox_configuration(config, sandbox);
+  spec.linked_to = sandbox.linked_sandbox_id.value_or("");
+  spec.toolbox = make_toolbox_configuration(config, sandbox, must_exist);
   spec.must_exist = must_exist;
   return spec;
 }

@@ -10,7 +10,7 @@ RunnerSpec make_runner_spec(const ControlConfig& config, const model::Sandbox& s
 
 // The toolbox's configuration, opaque to the runner; toolbox/configuration.h reads it. Its environment is the image's,
 // then what tells a program where it is (DAYTONA_SANDBOX_ID and the like, which clients' programs look for), then the
-// sandbox's own, the later winning.
-std::string make_toolbox_configuration(const ControlConfig& config, const model::Sandbox& sandbox);
+// sandbox's own, the later winning. `kept_disk`: of an earlier life.
+std::string make_toolbox_configuration(const ControlConfig& config, const model::Sandbox& sandbox, bool kept_disk);
 
 }  // namespace sebring::control

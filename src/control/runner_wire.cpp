@@ -83,6 +83,7 @@ std::string write_spec(const RunnerSpec& spec) {
                     {"hosts", std::move(hosts)},
                     {"network", bj::object{{"blockAll", spec.block_all}, {"allow", texts(spec.allow)}}},
                     {"mustExist", spec.must_exist}};
+  if (!spec.linked_to.empty()) object["linkedTo"] = spec.linked_to;
   boost::system::error_code error;
   bj::value toolbox = bj::parse(spec.toolbox, error);
   object["toolbox"] = error ? bj::value(bj::object()) : std::move(toolbox);
@@ -120,6 +121,7 @@ Result<RunnerReport> read_report(const bj::object& object) {
   const std::string state = reader.required_text("state");
   report.socket = reader.text("socket").value_or("");
   report.boot_id = reader.text("bootId").value_or("");
+  report.address = reader.text("address").value_or("");
   report.cause = read_cause(reader);
   if (state == "running") {
     report.state = RunnerState::running;

@@ -64,6 +64,9 @@ Result<void> apply(const Control& control, Sandbox& sandbox, Interval which, std
       intervals.archive = minutes;
       break;
     case Interval::destroy:
+      if (sandbox.linked_sandbox_id && minutes != 0) {
+        return fail(Errc::invalid_argument, "Linked sandboxes must be ephemeral - set autoDeleteInterval to 0");
+      }
       intervals.destroy = minutes;
       break;
     case Interval::ttl:

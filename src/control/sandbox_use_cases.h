@@ -16,7 +16,10 @@ using model::Sandbox;
 asio::awaitable<Result<Sandbox>> get_sandbox(Control&, std::string organization_id, std::string sandbox);
 
 // Starts, resumes a paused one, restores an archived one; nothing to do for a started one. Answers when it runs.
-asio::awaitable<Result<Sandbox>> start_sandbox(Control&, std::string organization_id, std::string sandbox);
+// `use`: somebody came to it, with the tokens of its last run perhaps; they go on to hold.
+enum class StartedBy { request, use };
+asio::awaitable<Result<Sandbox>> start_sandbox(Control&, std::string organization_id, std::string sandbox,
+                                               StartedBy by = StartedBy::request);
 // Answers when it is stopped. An ephemeral one is deleted then.
 asio::awaitable<Result<Sandbox>> stop_sandbox(Control&, std::string organization_id, std::string sandbox, bool force);
 // From every state. The name is free at once; answers when nothing of it runs any more. Linked sandboxes go with it.

@@ -1,6 +1,7 @@
 #include "control/settle.h"
 
 #include "control/create_sandbox.h"
+#include "control/linked_group.h"
 #include "control/log.h"
 #include "control/runner_spec.h"
 
@@ -61,14 +62,14 @@ std::string reason_of(const RunnerCause& cause) {
   return "The sandbox ended (" + cause.kind + ")" + tail;
 }
 
-asio::awaitable<Result<void>> run_sandbox(Control& control, Held& held) {
+asio::awaitable<Result<void>> run_sandbox(Control& control, Held& held, bool keep_token) {
   Sandbox& sandbox = held.sandbox;
   const SandboxState shown = sandbox.visible();
   const DesiredState desired = sandbox.desired;
   const bool resuming = sandbox.state == SandboxState::paused || sandbox.state == SandboxState::resuming;
   sandbox.desired = DesiredState::started;
   set_state(control, sandbox, resuming ? SandboxState::resuming : SandboxState::starting);
-  if (!resuming) sandbox.auth_token = new_auth_token();
+  if (!resuming && !keep_token) sandbox.auth_token = new_auth_token();
   auto intention = save_intention(control, sandbox, shown, desired);
   const SandboxState before = sandbox.visible();
 
@@ -81,7 +82,7 @@ asio::awaitable<Result<void>> run_sandbox(Control& control, Held& held) {
   set_state(control, sandbox, SandboxState::started);
   set_active(control, sandbox);
   SB_CO_CHECK(co_await save(control, sandbox, before, sandbox.desired, &intention));
-  if (auto* live = control.live.find(sandbox.id)) live->socket = report->socket;
+  co_await note_running(control, sandbox.id, std::move(*report));
   co_return Result<void>{};
 }
 
@@ -102,7 +103,9 @@ asio::awaitable<Result<void>> halt_sandbox(Control& control, Held& held, bool fo
   }
   if (sandbox.is_ephemeral()) co_return co_await destroy_sandbox(control, held);
   set_state(control, sandbox, SandboxState::stopped);
-  co_return co_await save(control, sandbox, before, sandbox.desired);
+  SB_CO_CHECK(co_await save(control, sandbox, before, sandbox.desired));
+  note_gone(control, sandbox);
+  co_return Result<void>{};
 }
 
 asio::awaitable<Result<void>> destroy_sandbox(Control& control, Held& held) {
@@ -123,6 +126,7 @@ asio::awaitable<Result<void>> destroy_sandbox(Control& control, Held& held) {
   }
   set_state(control, sandbox, SandboxState::destroyed);
   SB_CO_CHECK(co_await save(control, sandbox, SandboxState::destroying, sandbox.desired));
+  note_gone(control, sandbox);
   // What can not be removed now is found by the sweep of copies.
   if (sandbox.archive) (void)co_await control.runner.remove_archive(sandbox.archive->path);
   co_return Result<void>{};

@@ -7,7 +7,8 @@ namespace sebring::control {
 
 // Makes it run: from stopped, paused or a failed state. The row is written with the outcome. An error of the runner
 // that time may mend leaves the intention for the reconciler; any other makes the sandbox `error` with the reason.
-asio::awaitable<Result<void>> run_sandbox(Control& control, Held& held);
+// `keep_token`: the access token of its last run goes on to hold.
+asio::awaitable<Result<void>> run_sandbox(Control& control, Held& held, bool keep_token = false);
 // Stops it. An ephemeral one is destroyed after that.
 asio::awaitable<Result<void>> halt_sandbox(Control& control, Held& held, bool force);
 // Writes the intention durably before anything is lost, then removes everything. When the runner does not answer the

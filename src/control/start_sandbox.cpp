@@ -36,7 +36,8 @@ asio::awaitable<Result<Sandbox>> outcome_of_restore(Control& control, std::strin
 
 }  // namespace
 
-asio::awaitable<Result<Sandbox>> start_sandbox(Control& control, std::string organization_id, std::string sandbox) {
+asio::awaitable<Result<Sandbox>> start_sandbox(Control& control, std::string organization_id, std::string sandbox,
+                                               StartedBy by) {
   SB_CO_TRY(auto held, co_await hold(control, organization_id, sandbox));
   SB_CO_TRY(auto verdict, co_await may_now(control, held, model::Action::start));
   if (verdict == model::Verdict::nothing_to_do) co_return std::move(held.sandbox);
@@ -50,7 +51,7 @@ asio::awaitable<Result<Sandbox>> start_sandbox(Control& control, std::string org
     held.place.leave();
     co_return co_await outcome_of_restore(control, organization_id, held.sandbox.id);
   }
-  SB_CO_CHECK(co_await run_sandbox(control, held));
+  SB_CO_CHECK(co_await run_sandbox(control, held, by == StartedBy::use));
   co_return std::move(held.sandbox);
 }
 

@@ -56,6 +56,12 @@ std::vector<char> NftBatch::interface_address_key(const std::string& name, std::
   return key;
 }
 
+std::vector<char> NftBatch::interface_pair_key(const std::string& from, const std::string& to) {
+  std::vector<char> key = interface_key(from), second = interface_key(to);
+  key.insert(key.end(), second.begin(), second.end());
+  return key;
+}
+
 void NftBatch::message(int type, int flags) {
   netlink_.message(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type),
                    static_cast<std::uint16_t>(flags | NLM_F_ACK), generic(family_));

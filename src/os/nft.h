@@ -24,9 +24,10 @@ class NftBatch {
   // Of the changes that follow: NFPROTO_INET, NFPROTO_ARP.
   void set_family(std::uint8_t family) { family_ = family; }
 
-  // Keys: an interface's name, or name and IPv4 address concatenated.
+  // Keys: an interface's name, or name and IPv4 address concatenated, or two names.
   static std::vector<char> interface_key(const std::string& name);
   static std::vector<char> interface_address_key(const std::string& name, std::uint32_t address);
+  static std::vector<char> interface_pair_key(const std::string& from, const std::string& to);
 
   void add_element(const std::string& set, const std::vector<char>& key);
   void delete_element(const std::string& set, const std::vector<char>& key);

@@ -2,6 +2,7 @@
 // What the proxy and the SSH gateway ask of the control plane. Implemented there; a fake stands in for it in tests.
 // Every answer is as of now: revoking a key or stopping a sandbox acts on the next call.
 #include <boost/asio/awaitable.hpp>
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -20,6 +21,8 @@ struct Sandbox {
   std::string toolbox_socket;  // path of the toolbox's Unix socket; only while started
   bool is_public = false;
   bool warning_page = false;  // browsers see the preview warning first
+  // It was just started because somebody came: what they want may need this long still to begin to listen.
+  std::chrono::milliseconds patience{0};
 };
 
 // By which credential somebody came in, in a form that can be kept in a cookie or a session and checked again: names

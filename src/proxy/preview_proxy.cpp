@@ -17,6 +17,7 @@ namespace {
 constexpr std::chrono::milliseconds kServerIdle{4'000};
 // A request that must not be sent twice goes on a connection used just now, or on a new one.
 constexpr std::chrono::milliseconds kFreshEnough{1'000};
+constexpr std::chrono::milliseconds kDialAgain{100};
 
 bool says_true(const net::RequestHead& request, std::string_view name) {
   return equals_ignore_case(request.headers.find(name).value_or(""), "true");
@@ -30,6 +31,16 @@ asio::awaitable<bool> is_our_bearer(Access& access, const net::RequestHead& requ
   if (!token.starts_with("eyJ")) co_return false;
   auto grant = co_await access.authorize_bearer(std::move(sandbox_id), std::move(token), {});
   co_return grant || grant.error().code() != Errc::unauthorized;
+}
+
+asio::awaitable<Result<std::unique_ptr<net::ByteStream>>> dial(Dialer& dialer, std::string sandbox_id,
+                                                               std::uint16_t port, std::chrono::milliseconds patience) {
+  const auto until = Steady::now() + patience;
+  for (;;) {
+    auto stream = co_await dialer.dial(sandbox_id, port);
+    if (stream || stream.error().code() != Errc::unavailable || Steady::now() >= until) co_return stream;
+    if (!co_await net::sleep_for(kDialAgain)) co_return stream;
+  }
 }
 
 }  // namespace
@@ -227,7 +238,8 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
   const std::uint16_t port = place.name.port;
   Upstream upstream{.sandbox_id = visit.sandbox.id,
                     .place = std::to_string(port),
-                    .connect = [this, id = visit.sandbox.id, port] { return dialer_.dial(id, port); },
+                    .connect = [this, id = visit.sandbox.id, port,
+                                patience = visit.sandbox.patience] { return dial(dialer_, id, port, patience); },
                     .idle_time = kServerIdle};
   LiveUses::Entry live;
   Forward what{.request = std::move(head),

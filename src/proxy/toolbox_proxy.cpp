@@ -50,6 +50,8 @@ std::optional<ToolboxTarget> parse_target(std::string_view path) {
 // What the toolbox is told of its own sandbox: it sees the limits of processor and memory, but the disk's neither as a
 // limit nor as use, and a changed number of processors not at all. toolbox/metrics.h reads it.
 constexpr const char* kResourcesHeader = "X-Sebring-Resources";
+// Of what control itself asks the toolbox; toolbox/hosts_block.h wants it.
+constexpr const char* kInternalHeader = "X-Sebring-Internal";
 
 asio::awaitable<void> add_resources(Access& access, std::string sandbox_id, net::RequestHead& head) {
   const auto known = co_await access.resources(std::move(sandbox_id));
@@ -76,6 +78,7 @@ void strip_credentials(net::RequestHead& head) {
   head.headers.remove("X-Daytona-Skip-Preview-Warning");
   head.headers.remove("X-Daytona-Disable-CORS");
   head.headers.remove(kResourcesHeader);
+  head.headers.remove(kInternalHeader);
   // The toolbox sets no cookies: all that comes is of the platform's host or of other programs on it.
   head.headers.remove("Cookie");
   head.query = remove_query_key(head.query, kQueryKey);

@@ -78,6 +78,7 @@ std::string record_line(const Record& record) {
                     {"hosts", std::move(hosts)},
                     {"blockAll", record.network.block_all},
                     {"allow", network_json(record.network)},
+                    {"linkedTo", record.linked_to},
                     {"files", std::to_string(record.files_written)},
                     {"index", record.index},
                     {"pid", record.pid},
@@ -121,6 +122,7 @@ Result<JournalEntry> parse_journal_line(std::string_view line) {
     SB_TRY(auto cidr, os::parse_cidr(text));
     record.network.allow.push_back(cidr);
   }
+  record.linked_to = reader.text("linkedTo").value_or("");
   record.files_written = std::strtoull(reader.text("files").value_or("0").c_str(), nullptr, 10);
   record.index = static_cast<runtime::Index>(unsigned_of(reader, "index"));
   record.pid = static_cast<pid_t>(reader.integer("pid").value_or(-1));

@@ -33,6 +33,7 @@ struct Record {
   std::string hostname;
   std::vector<runtime::HostEntry> hosts;
   runtime::NetworkPolicy network;
+  std::string linked_to;  // id of the sandbox whose group it is in; empty: its own, if others are linked to it
   std::uint64_t files_written =
       0;  // hash of the texts of /etc/hosts, hostname, resolv.conf at the last start; 0: never
   // Of a running one.

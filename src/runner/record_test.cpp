@@ -16,6 +16,7 @@ TEST_CASE("a record comes back from its line as it was") {
   record.hostname = "box";
   record.hosts = {{"10.0.0.1", "db"}};
   record.network.allow = {{0x0a000000, 8}};
+  record.linked_to = "sandbox-0";
   record.files_written = 0xffffffffffffffff;
   record.index = 28672;
   record.pid = 42;
@@ -30,6 +31,7 @@ TEST_CASE("a record comes back from its line as it was") {
   REQUIRE(entry.has_value());
   REQUIRE(entry->record.has_value());
   CHECK(record_line(*entry->record) == line);
+  CHECK(entry->record->linked_to == "sandbox-0");
   CHECK(entry->record->files_written == record.files_written);
   CHECK(entry->record->cause->victim == record.cause->victim);
 }

@@ -106,6 +106,7 @@ Result<void> Sandboxes::recover(std::map<std::string, Record> records, bool ende
     known.pids.insert(sandbox->container->pid);
   }
   runtime::destroy_strays(parts_.host, parts_.cleanup, known);
+  restore_groups();
   remove_unfinished();
   return {};
 }

@@ -107,6 +107,9 @@ static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, ru
 }
 
 asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
+  if (!spec.linked_to.empty() && !parts_.host.firewall())
+    co_return fail(Errc::not_implemented,
+                   "linked sandboxes need a network, which this machine lacks: " + parts_.host.network_complaint());
   StartJob job;
   job.fresh = sandbox->record.disk.empty();
   job.base = spec.base;
@@ -116,6 +119,7 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   job.record.hostname = spec.hostname;
   job.record.hosts = spec.hosts;
   job.record.network = spec.network;
+  job.record.linked_to = spec.linked_to;
   std::uint64_t files = hash_of(runtime::hosts_text(spec.hostname, spec.hosts) + parts_.host.resolv_conf());
   SB_CO_TRY(job.spec.layers, layer_paths(job.record.layers));
   job.spec.upper = sandbox->record.disk;
@@ -134,7 +138,7 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
             co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); }));
   sandbox->record = std::move(outcome.record);
   sandbox->container.emplace(std::move(outcome.container));
-  if (watch(sandbox)) co_return Result<void>{};
+  if (watch(sandbox)) co_return join_group(*sandbox);
   sandbox->record.state = State::stopped;
   runtime::Leftover leftover = leftover_of(std::move(*sandbox->container), false);
   sandbox->container.reset();
@@ -155,6 +159,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::ensure_running(std::string id, Sp
   Handle sandbox = locked.sandbox;
   if (sandbox->container) {
     if (sandbox->life && sandbox->life->ended) co_return fail(Errc::unavailable, "sandbox " + id + " has just ended");
+    SB_CO_CHECK(join_group(*sandbox));
     co_return report_of(*sandbox);
   }
   bool fresh = sandbox->record.disk.empty();

@@ -108,6 +108,7 @@ asio::awaitable<Result<void>> Sandboxes::remove(std::string id) {
   forget_later(sandbox->record.disk, leftover);
   parts_.cleanup.dispose(std::move(leftover));
   sandbox->removed = true;
+  leave_group(sandbox->record);
   sandboxes_.erase(id);
   co_return Result<void>{};
 }

@@ -10,6 +10,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "os/link.h"
 #include "runner/sandbox_state.h"
 
 namespace sebring::runner {
@@ -58,7 +59,11 @@ asio::awaitable<Sandboxes::Locked> Sandboxes::lock_or_make(std::string id) {
 }
 
 bj::object Sandboxes::report_of(const Sandbox& sandbox) const {
-  return report_json(sandbox.record, sandbox.container ? sandbox.container->socket : "");
+  const auto& host = parts_.host;
+  std::string address;
+  if (sandbox.container && host.firewall())
+    address = os::address_text(runtime::address_of(host.config().network_base, sandbox.container->index));
+  return report_json(sandbox.record, sandbox.container ? sandbox.container->socket : "", address);
 }
 
 Result<bj::object> Sandboxes::report(const std::string& id) const {

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -115,10 +116,17 @@ class Sandboxes {
   void forget_later(const std::string& disk, runtime::Leftover& leftover);
 
   bool adopt(Record record);
+  // Sandboxes that belong together reach each other. On the loop, at once: whoever is there now has its index still.
+  Result<void> join_group(const Sandbox& sandbox);
+  void leave_group(const Record& record);
+  std::vector<Handle> running_group_of(const Sandbox& sandbox) const;
+  void restore_groups();
   asio::awaitable<void> reclaim_paused();
 
   Parts parts_;
   std::map<std::string, Handle, std::less<>> sandboxes_;
+  std::map<std::string, std::set<std::string>> linked_;         // id -> ids of those linked to it
+  std::optional<os::Netlink> netfilter_;                        // the loop's own, made when it is needed first
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of other threads
   bool closed_ = false;
   std::deque<std::string> to_reclaim_;  // groups of paused ones, one at a time: the workers are for those who wait

@@ -120,6 +120,8 @@ Result<Spec> parse_spec(std::string_view body) {
   if (!is_hostname(spec.hostname)) reader.error("hostname must be 1 to 64 letters, digits, dashes or dots");
   read_hosts(reader, spec.hosts);
   read_network(reader, reader.object("network"), spec.network);
+  spec.linked_to = reader.text("linkedTo").value_or("");
+  if (!spec.linked_to.empty() && !is_sandbox_id(spec.linked_to)) reader.error("linkedTo is no id of a sandbox");
   spec.must_exist = reader.boolean("mustExist").value_or(false);
   const auto* toolbox = object.if_contains("toolbox");
   spec.toolbox = toolbox ? json::serialize(*toolbox) : "{}";
@@ -201,11 +203,12 @@ Result<ImportOrder> parse_import(std::string_view body) {
   return order;
 }
 
-bj::object report_json(const Record& record, const std::string& socket) {
+bj::object report_json(const Record& record, const std::string& socket, const std::string& address) {
   bool runs = record.state == State::running;
   bj::object object{{"id", record.id}, {"state", !runs ? "stopped" : record.paused ? "paused" : "running"}};
   if (runs) {
     object["socket"] = socket;
+    if (!address.empty()) object["address"] = address;
     object["pid"] = record.pid;
     object["startedAtMs"] = record.started_at_ms;
     object["bootId"] = record.boot_id;

@@ -19,7 +19,8 @@ struct Spec {
   std::string hostname;
   std::vector<runtime::HostEntry> hosts;
   runtime::NetworkPolicy network;
-  std::string toolbox;  // JSON text
+  std::string linked_to;  // id; empty: none
+  std::string toolbox;    // JSON text
   bool must_exist = false;
 };
 
@@ -67,7 +68,8 @@ bool is_sandbox_id(std::string_view id);
 // Relative, of plain components, none of them "." or "..".
 bool is_plain_path(std::string_view path);
 
-boost::json::object report_json(const Record& record, const std::string& socket);
+// `address`: as the others of its group reach it; empty: it has no network.
+boost::json::object report_json(const Record& record, const std::string& socket, const std::string& address);
 net::Response answer(const boost::json::object& object);
 net::Response error_answer(const Error& error);
 std::string_view errc_name(Errc code);

@@ -7,12 +7,13 @@ using namespace sebring::runner;
 
 TEST_CASE("a specification is read") {
   auto spec = parse_spec(R"({"image":{"layers":["sha256:aa"]},"cpus":0.5,"memoryBytes":8388608,"hostname":"h",
-      "hosts":[{"address":"10.0.0.1","name":"db"}],"network":{"blockAll":false,"allow":["10.0.0.0/8","1.2.3.4"]},"toolbox":{"a":[1]}})");
+      "hosts":[{"address":"10.0.0.1","name":"db"}],"network":{"blockAll":false,"allow":["10.0.0.0/8","1.2.3.4"]},"toolbox":{"a":[1]},"linkedTo":"box-1"})");
   REQUIRE(spec.has_value());
   CHECK(spec->limits.cpus == 0.5);
   CHECK(spec->network.allow.size() == 2);
   CHECK(spec->toolbox == R"({"a":[1]})");
   CHECK(spec->hosts[0].name == "db");
+  CHECK(spec->linked_to == "box-1");
 }
 
 TEST_CASE("what is wrong in a specification is refused") {
@@ -35,6 +36,8 @@ TEST_CASE("what is wrong in a specification is refused") {
                     R"({"image":{"layers":["a"]},"hosts":[{"address":"1.2.3.4","name":"y\n6.6.6.6 z"}]})",
                     R"({"image":{"layers":["a"]},"network":{"allow":["10.0.0.0/33"]}})",
                     R"({"image":{"layers":["a"]},"network":{"allow":["::/0"]}})",
+                    R"({"image":{"layers":["a"]},"linkedTo":7})",
+                    R"({"image":{"layers":["a"]},"linkedTo":"../x"})",
                     R"({"image":{"layers":["a"],"base":"../x"}})"})
     CHECK_MESSAGE(!parse_spec(body), body);
 }

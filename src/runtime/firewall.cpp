@@ -45,6 +45,7 @@ add set inet TABLE boxes { type ifname; }
 add set inet TABLE source { type ifname . ipv4_addr; }
 add set inet TABLE blocked { type ifname; }
 add set inet TABLE strict { type ifname; }
+add set inet TABLE linked { type ifname . ifname; }
 add map inet TABLE listed { type ifname : verdict; }
 add set inet TABLE dns { type ipv4_addr; }
 add set inet TABLE never { type ipv4_addr; flags interval; }
@@ -56,6 +57,7 @@ add chain inet TABLE postrouting { type nat hook postrouting priority srcnat; po
 add chain inet TABLE from_box
 add chain inet TABLE to_host
 add chain inet TABLE outbound
+add chain inet TABLE to_linked
 add chain inet TABLE inbound
 flush chain inet TABLE prerouting
 flush chain inet TABLE input
@@ -64,6 +66,7 @@ flush chain inet TABLE postrouting
 flush chain inet TABLE from_box
 flush chain inet TABLE to_host
 flush chain inet TABLE outbound
+flush chain inet TABLE to_linked
 flush chain inet TABLE inbound
 flush set inet TABLE dns
 flush set inet TABLE never
@@ -79,6 +82,9 @@ add rule inet TABLE to_host ip daddr @dns tcp dport 53 accept
 add rule inet TABLE to_host drop
 add rule inet TABLE forward iifname @boxes jump outbound
 add rule inet TABLE forward oifname @boxes jump inbound
+add rule inet TABLE outbound iifname . oifname @linked goto to_linked
+LINKED_COUNTER_RULES
+add rule inet TABLE to_linked accept
 add rule inet TABLE outbound iifname @blocked drop
 COUNTER_RULES
 add rule inet TABLE outbound iifname vmap @listed
@@ -87,6 +93,7 @@ add rule inet TABLE outbound ip daddr @dns tcp dport 53 accept
 add rule inet TABLE outbound ip daddr @never drop
 add rule inet TABLE inbound ct state established,related accept
 add rule inet TABLE inbound drop
+add rule inet TABLE postrouting iifname @boxes iifname . oifname @linked accept
 add rule inet TABLE postrouting iifname @boxes masquerade
 )";
 
@@ -96,8 +103,8 @@ add set inet TABLE open_count { type ifname; size 65536; flags dynamic; }
 )";
 // Bounds what one sandbox can do to the host's table of connections.
 constexpr char kCounterRules[] = R"(
-add rule inet TABLE outbound ct state new update @new_rate { iifname limit rate over 1000/second burst 4000 packets } drop
-add rule inet TABLE outbound ct state new add @open_count { iifname ct count over 8192 } drop
+add rule inet TABLE CHAIN ct state new update @new_rate { iifname limit rate over 1000/second burst 4000 packets } drop
+add rule inet TABLE CHAIN ct state new add @open_count { iifname ct count over 8192 } drop
 )";
 
 // A sandbox may ask who has the gateway's address, and nothing else of the host: by ARP it would learn its others.
@@ -116,7 +123,13 @@ std::string firewall_text(const std::string& table, std::uint32_t network, const
   std::string text = kText, elements;
   for (auto address : dns) elements += (elements.empty() ? "" : ", ") + os::address_text(address);
   replace_all(text, "COUNTER_SETS", counted ? kCounterSets : "");
-  replace_all(text, "COUNTER_RULES", counted ? kCounterRules : "");
+  auto rules_of = [&](std::string_view chain) {
+    std::string rules = counted ? kCounterRules : "";
+    replace_all(rules, "CHAIN", chain);
+    return rules;
+  };
+  replace_all(text, "LINKED_COUNTER_RULES", rules_of("to_linked"));
+  replace_all(text, "COUNTER_RULES", rules_of("outbound"));
   // One that lies in the list already would overlap with it.
   bool listed = network >> 24 == 10 || network >> 22 == (100u << 2 | 1) || network >> 20 == (172u << 4 | 1) ||
                 network >> 16 == (192u << 8 | 168);
@@ -165,6 +178,7 @@ Result<void> Firewall::add(os::Netlink& netfilter, Index index) {
 // Each element in a batch of its own: one that is missing would undo the others. A batch that fails waits for all
 // processors while nobody can change links or tables, so this is only for what may be there.
 void Firewall::remove(os::Netlink& netfilter, Index index) {
+  remove_links(netfilter, index);
   {
     std::lock_guard lock(mutex_);
     if (with_policy_.erase(index) == 0) return;
@@ -179,6 +193,83 @@ void Firewall::remove(os::Netlink& netfilter, Index index) {
   chain.flush_chain(chain_of(index));
   chain.delete_chain(chain_of(index));
   (void)chain.commit("");
+}
+
+void Firewall::add_link(os::NftBatch& batch, Index one, Index other) const {
+  batch.add_element("linked", os::NftBatch::interface_pair_key(link_of(one), link_of(other)));
+  batch.add_element("linked", os::NftBatch::interface_pair_key(link_of(other), link_of(one)));
+}
+
+Result<void> Firewall::link(os::Netlink& netfilter, Index index, const std::set<Index>& peers) {
+  std::lock_guard lock(mutex_);
+  os::NftBatch batch(netfilter, table_);
+  std::set<Index> fresh;
+  for (Index peer : peers)
+    if (peer != index && !links_[index].contains(peer)) fresh.insert(peer);
+  if (fresh.empty()) return {};
+  for (Index peer : fresh) add_link(batch, index, peer);
+  SB_CHECK(batch.commit("link " + link_of(index) + " with others"));
+  for (Index peer : fresh) {
+    links_[index].insert(peer);
+    links_[peer].insert(index);
+  }
+  return {};
+}
+
+// In one batch: all of it is known to be in the table.
+void Firewall::remove_links(os::Netlink& netfilter, Index index) {
+  std::lock_guard lock(mutex_);
+  auto found = links_.find(index);
+  if (found == links_.end()) return;
+  os::NftBatch batch(netfilter, table_);
+  for (Index peer : found->second) {
+    batch.delete_element("linked", os::NftBatch::interface_pair_key(link_of(index), link_of(peer)));
+    batch.delete_element("linked", os::NftBatch::interface_pair_key(link_of(peer), link_of(index)));
+  }
+  bool any = !found->second.empty();
+  for (Index peer : found->second) links_[peer].erase(index);
+  links_.erase(found);
+  if (any) (void)batch.commit("");
+}
+
+Result<void> Firewall::keep_links(os::Netlink& netfilter, const Links& wanted) {
+  std::lock_guard lock(mutex_);
+  links_.clear();
+  Links there = links_in_table();
+  os::NftBatch batch(netfilter, table_);
+  bool any = false;
+  for (const auto& [from, peers] : there)
+    for (Index to : peers) {
+      auto found = wanted.find(from);
+      if (found != wanted.end() && found->second.contains(to)) continue;
+      batch.delete_element("linked", os::NftBatch::interface_pair_key(link_of(from), link_of(to)));
+      any = true;
+    }
+  for (const auto& [one, peers] : wanted)
+    for (Index other : peers) {
+      if (there[one].contains(other) && there[other].contains(one)) continue;
+      add_link(batch, one, other);
+      any = true;
+    }
+  if (any) SB_CHECK(batch.commit("link sandboxes of an earlier life"));
+  links_ = wanted;
+  return {};
+}
+
+// As `nft` lists it: { "sb5" . "sb7", ... }
+Firewall::Links Firewall::links_in_table() const {
+  Links links;
+  auto text = os::run_program_checked({"nft", "list", "set", "inet", table_, "linked"});
+  if (!text) return links;
+  std::vector<Index> ends;
+  for (auto at = text->find("\"sb"); at != std::string::npos; at = text->find("\"sb", at + 3)) {
+    auto end = text->find('"', at + 3);
+    if (end == std::string::npos) break;
+    auto number = parse_integer(std::string_view(*text).substr(at + 3, end - at - 3));
+    ends.push_back(number && *number > 0 ? static_cast<Index>(*number) : 0);
+  }
+  for (std::size_t i = 0; i + 1 < ends.size(); i += 2) links[ends[i]].insert(ends[i + 1]);
+  return links;
 }
 
 void Firewall::delete_elements(os::Netlink& netfilter, Index index) const {

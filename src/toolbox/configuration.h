@@ -9,6 +9,7 @@
 //    "hostname": "...",           for HOSTNAME in the environment; the name itself is set by the runner
 //    "cpus": 1.5,                 its share, for GET /system/metrics; absent: what the kernel lets us run on. A later
 //                                 change comes with the requests (metrics.h)
+//    "keptDisk": true,            the disk is of an earlier life
 //    "logDir": "/..."}            for session logs; absent: chosen here
 #include <string>
 #include <string_view>
@@ -29,6 +30,7 @@ struct Configuration {
   std::string hostname;
   std::string log_dir;
   double cpus = 0;
+  bool kept_disk = false;
 };
 
 Result<Configuration> parse_configuration(std::string_view json);

@@ -15,6 +15,7 @@
 #include "toolbox/configuration.h"
 #include "toolbox/context.h"
 #include "toolbox/error_body.h"
+#include "toolbox/hosts_block.h"
 #include "toolbox/identity.h"
 
 namespace sebring::toolbox {
@@ -85,6 +86,7 @@ void add_all_routes(net::Router& router, Context& context) {
   add_git_routes(router, context);
   add_channel_routes(router, context);
   add_proxy_routes(router, context);
+  add_hosts_routes(router);
 }
 
 net::asio::awaitable<void> dispatch(const net::Router& router, net::Exchange& exchange) {
@@ -130,6 +132,9 @@ Result<void> serve(ServeOptions options) {
   }
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(022);
+
+  // Who was linked to this sandbox then may be gone, or have another address now: control tells of those who are there.
+  if (configuration.kept_disk) (void)write_neighbours("/etc/hosts", {});
 
   asio::io_context io(1);
   auto spawner = make_spawner(io, options.user_cgroup.get(), options.memory_cgroup.get());

@@ -16,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.parse
 import uuid
@@ -137,6 +138,39 @@ def burst(server, repetitions):
             apis[0].ask("DELETE", f"/api/sandbox/{box}")
         time.sleep(2)
     row("burst of 100 creates + first command, wall", walls, "<=500")
+
+
+def flood(server, count):
+    """All creates at once, as many connections: who waits how long, and who is sent away."""
+    apis = [Api(server) for _ in range(count)]
+    start, times, refused = threading.Barrier(count + 1), [], []
+
+    def create(api):
+        start.wait()
+        try:
+            took, box = api.timed("POST", "/api/sandbox", {})
+            times.append(took)
+            return box["id"]
+        except RuntimeError as error:
+            refused.append(str(error))
+        except OSError as error:
+            refused.append(f"connection: {error!r}")
+    with concurrent.futures.ThreadPoolExecutor(count) as pool:
+        waiting = [pool.submit(create, api) for api in apis]
+        start.wait()
+        begun = time.perf_counter()
+        made = [box for box in (one.result() for one in waiting) if box]
+        wall = (time.perf_counter() - begun) * 1000
+    busy = sum(" 503 " in text or " 429 " in text for text in refused)
+    value(f"burst of {count} creates at once, wall", f"{wall:.0f} ms, {len(made)} made, {busy} sent away, {len(refused) - busy} failed", "0 failed",
+          "" if len(refused) == busy else str(next(t for t in refused if " 503 " not in t))[:120])
+    row("  one create of it", times)
+    # It was no collapse: what is there works, and the next create is as fast as ever.
+    row("  first command in 50 of them", [apis[0].execute(box)[0] for box in made[:50]])
+    row("  create afterwards, with all of them there", [timed_create(apis[0]) for _ in range(20)], "<=10")
+    for box in made:
+        apis[0].ask("DELETE", f"/api/sandbox/{box}")
+    time.sleep(2)
 
 
 def load(server, connections, count, method, target, body=None, extra=()):
@@ -454,11 +488,13 @@ def memory(server, count):
     boxes = [api.ask("POST", "/api/sandbox", {})["id"] for _ in range(count)]
     time.sleep(2)
     after = available()
-    value(f"idle sandbox, all memory, kernel included ({count})", f"{(before - after) / count / 1024:.2f} MiB", "<=1 MiB")
+    value(f"idle sandbox, all memory, kernel included ({count} of them)", f"{(before - after) / count / 1024:.2f} MiB", "<=1 MiB")
     daemons = [p for p in descendants(server.process.pid) if p not in processes]
     if daemons:
         value("idle sandbox, PSS of its toolbox", f"{sum(map(smaps, daemons)) / len(daemons) / 1024:.2f} MiB", "<=0.3 MiB")
     row(f"create with {count} idle sandboxes", [timed_create(api) for _ in range(50)], "<=10")
+    row("  first command then", [api.execute(box)[0] for box in boxes[:: max(1, count // 50)]])
+    row("  list of 100 then", [api.timed("GET", "/api/sandbox?limit=100")[0] for _ in range(20)], "<=10")
     for box in boxes:
         api.ask("DELETE", f"/api/sandbox/{box}")
     time.sleep(1)
@@ -537,10 +573,11 @@ def main():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--json")
     parser.add_argument("--only", default="")
+    parser.add_argument("--idle", type=int, help="idle sandboxes in part `memory`: 1000, with --quick 50; 5000 take 4 GiB")
     arguments = parser.parse_args()
     scale = 1 if arguments.quick else 4
-    parts = {"memory": lambda s: memory(s, 50 * scale), "life": lambda s: life(s, 100 * scale),
-             "sustained": lambda s: sustained(s, 2 * scale), "burst": lambda s: burst(s, 1 + scale), "inside": lambda s: inside(s, scale),
+    parts = {"memory": lambda s: memory(s, arguments.idle or (50 if arguments.quick else 1000)), "life": lambda s: life(s, 100 * scale),
+             "sustained": lambda s: sustained(s, 2 * scale), "burst": lambda s: burst(s, 1 + scale), "flood": lambda s: flood(s, 500), "inside": lambda s: inside(s, scale),
              "forks": lambda s: forks(s, 5 * scale), "states": lambda s: states(s, 10 * scale), "archives": lambda s: archives(s, 256 * scale),
              "events": lambda s: events(s, 125 * scale, 5 * scale), "rows": lambda s: many_rows(s, 2500 * scale), "sdks": lambda s: sdks(s, 25 * scale),
              "previews": lambda s: reach_bench.previews(sys.modules[__name__], load, s, scale),

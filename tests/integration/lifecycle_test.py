@@ -17,6 +17,37 @@ from harness import Leftovers, Server
 from ws import WebSocket
 
 
+class Listener:
+    """Hears all events and answers pings, until it is left."""
+
+    def __init__(self, server):
+        self.heard = []
+        self.socket = WebSocket("127.0.0.1", server.port, "/api/socket.io/?EIO=4&transport=websocket", timeout=60)
+        assert self.socket.status == 101, self.socket.head
+        self.socket.receive()
+        self.socket.send("40" + json.dumps({"token": server.key}))
+        assert self.socket.receive().startswith("40{")
+        self.reading = threading.Thread(target=self.read)
+
+    def read(self):
+        with contextlib.suppress(OSError, ValueError):
+            while (text := self.socket.receive()) is not None:
+                if text == "2":
+                    self.socket.send("3")
+                elif text.startswith("42"):
+                    self.heard.append(json.loads(text[2:]))
+
+    def __enter__(self):
+        self.reading.start()
+        return self
+
+    def __exit__(self, *_):
+        with contextlib.suppress(OSError):
+            self.socket.socket.shutdown(socket.SHUT_RDWR)
+        self.reading.join()
+        self.socket.socket.close()
+
+
 class LifecycleTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -275,7 +306,7 @@ class Idling(LifecycleTest):
         used, stop = {}, threading.Event()
         held.callback(stop.set)
         box = lambda: self.box(autoStopInterval=1)  # noqa: E731
-        idle, skipping, touched = box(), box(), box()
+        touched, asked = box(), []
         used["exec"] = box()
         held.enter_context(self.request_that_lasts(used["exec"], "POST", "process/execute", {"command": "sleep 300"}))
         used["session command"] = box()
@@ -299,16 +330,82 @@ class Idling(LifecycleTest):
                     self.server.request("GET", "/", headers=use_preview)
                     self.server.request("POST", f"/api/sandbox/{touched}/last-activity")
                     # Looking at it is no use of it, and some say so of their requests.
-                    self.server.request("GET", f"/api/sandbox/{idle}")
-                    self.server.request("GET", f"/toolbox/{skipping}/version", headers={"X-Daytona-Skip-Last-Activity-Update": "true"})
+                    for one in asked:
+                        self.server.request("GET", f"/api/sandbox/{one}")
+                        self.server.request("GET", f"/toolbox/{one}/version", headers={"X-Daytona-Skip-Last-Activity-Update": "true"})
         asking = threading.Thread(target=keep_asking)
         asking.start()
         held.callback(asking.join)
         held.callback(stop.set)
         used["told so"] = touched
+        used["login"] = box()
+        held.enter_context(self.login(used["login"]))
+        used["WebSocket of a preview"] = box()
+        held.enter_context(self.preview_socket(used["WebSocket of a preview"]))
+        told = held.enter_context(Listener(self.server))
+        # Last: what is idle began to be so when all the others were in use.
+        idle_at = [box(), box()]
+        idle, skipping = idle_at
+        asked.append(skipping)
         self.until("the idle ones are stopped", lambda: {self.state(idle), self.state(skipping)} == {"stopped"}, 150)
         time.sleep(5)  # the others were used when they were, or later
         self.assertEqual({what: self.state(box_id) for what, box_id in used.items()}, {what: "started" for what in used})
+        # Each was told of before, with what comes and when; so nobody is surprised.
+        for one in idle_at:
+            data = self.told_before(told, one)
+            self.assertEqual(data["action"], "stop")
+            self.assertIn(data["inMs"], range(1, 60_001))
+
+    def told_before(self, listener, box):
+        """The data of sandbox.idle-soon, which must come before any word of a stop."""
+        for event, data in listener.heard:
+            if (data.get("sandbox") or data).get("id") != box:
+                continue
+            if event == "sandbox.idle-soon":
+                return data
+            self.assertFalse(event == "sandbox.state.updated" and data["newState"] in ("stopping", "stopped"), "stopped without a word before")
+        self.fail("not told")
+
+    @contextlib.contextmanager
+    def login(self, box):
+        """An SSH session in which nothing happens."""
+        token = self.good("POST", f"/api/sandbox/{box}/ssh-access?expiresInMinutes=60")["token"]
+        port = self.good("GET", "/api/config")["sshGatewayCommand"].split()[2]
+        options = [f"-o{option}" for option in ("StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "BatchMode=yes")]
+        session = subprocess.Popen(["ssh", "-tt", "-F", "none", "-p", port, *options, token + "@127.0.0.1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            session.stdin.write(b"echo there-$((1+1))\n")
+            session.stdin.flush()
+            seen = b""
+            while b"there-2" not in seen:
+                piece = os.read(session.stdout.fileno(), 4096)
+                self.assertTrue(piece, seen)
+                seen += piece
+            yield
+        finally:
+            session.kill()
+            session.wait()
+            session.stdin.close()
+            session.stdout.close()
+
+    @contextlib.contextmanager
+    def preview_socket(self, box):
+        """A WebSocket to a server inside, on which nothing is said."""
+        script = ("import base64, hashlib, socket, threading\nserver = socket.create_server(('127.0.0.1', 8125))\nkept = []\nwhile True:\n"
+                  "  connection, _ = server.accept()\n  head = b''\n  while b'\\r\\n\\r\\n' not in head:\n    head += connection.recv(4096) or b'\\r\\n\\r\\n'\n"
+                  "  key = [l.split(b':', 1)[1].strip() for l in head.split(b'\\r\\n') if l.lower().startswith(b'sec-websocket-key')]\n  if not key: continue\n"
+                  "  accept = base64.b64encode(hashlib.sha1(key[0] + b'258EAFA5-E914-47DA-95CA-C5AB0DC85B11').digest())\n"
+                  "  connection.sendall(b'HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: websocket\\r\\nConnection: Upgrade\\r\\nSec-WebSocket-Accept: ' + accept + b'\\r\\n\\r\\n')\n"
+                  "  kept.append(connection)\n")
+        self.good("POST", f"/toolbox/{box}/files/upload-v2?path=/tmp/quiet_server.py", script, headers={"Content-Type": "application/octet-stream"})
+        self.run_in(box, "(nohup python3 /tmp/quiet_server.py >/dev/null 2>&1 &)")
+        token = self.good("GET", f"/api/sandbox/{box}/ports/8125/preview-url")["token"]
+        connect = lambda: WebSocket("127.0.0.1", self.server.port, f"/preview/{box}/8125/", {"X-Daytona-Preview-Token": token}, timeout=60)  # noqa: E731
+        held = self.until("the server inside serves", lambda: next((s for s in [connect()] if s.status == 101), None))
+        try:
+            yield
+        finally:
+            held.socket.close()
 
     @contextlib.contextmanager
     def request_that_lasts(self, box, method, path, body):

@@ -21,6 +21,17 @@ bool holds(const std::string& family, const std::string& set, Index index) {
   return text->find("\"" + link_of(index) + "\"") != std::string::npos;
 }
 
+// Both directions or neither.
+bool linked(Index one, Index other) {
+  auto text = os::run_program_checked({"nft", "list", "set", "inet", "sebring_fwtest", "linked"});
+  REQUIRE(text.has_value());
+  auto has = [&](Index from, Index to) {
+    return text->find('"' + link_of(from) + "\" . \"" + link_of(to) + '"') != std::string::npos;
+  };
+  CHECK(has(one, other) == has(other, one));
+  return has(one, other);
+}
+
 struct Loaded {
   Loaded() {
     auto made = Firewall::load("fwtest", kNetwork, {});
@@ -81,4 +92,48 @@ TEST_CASE("firewall: a new life lets go of what is not its own") {
   // Known as let in, or made so again.
   REQUIRE((*next)->add(*before.netfilter, foreign).has_value());
   CHECK(holds("inet", "boxes", foreign));
+}
+
+TEST_CASE("firewall: links between sandboxes end with either of them") {
+  Loaded loaded;
+  auto& firewall = *loaded.firewall;
+  auto& netfilter = *loaded.netfilter;
+  const Index one = kFirst + 1, two = kFirst + 2, three = kFirst + 3, four = kFirst + 4;
+  REQUIRE(firewall.link(netfilter, one, {two, three}).has_value());
+  REQUIRE(firewall.link(netfilter, one, {one, two}).has_value());  // again, and itself
+  REQUIRE(firewall.link(netfilter, three, {four}).has_value());
+  CHECK(linked(one, two));
+  CHECK(linked(one, three));
+  CHECK_FALSE(linked(two, three));
+  CHECK_FALSE(linked(one, one));
+  firewall.remove(netfilter, one);
+  CHECK_FALSE(linked(one, two));
+  CHECK_FALSE(linked(one, three));
+  CHECK(linked(three, four));
+  firewall.remove(netfilter, one);  // nothing is left of it: no batch that fails
+  // The next owner of the index is nobody's neighbour until it is linked itself.
+  REQUIRE(firewall.link(netfilter, one, {four}).has_value());
+  CHECK(linked(one, four));
+  firewall.remove(netfilter, four);
+  firewall.remove(netfilter, three);
+  CHECK_FALSE(linked(one, four));
+  CHECK_FALSE(linked(three, four));
+}
+
+TEST_CASE("firewall: a new life keeps the links that are still wanted") {
+  Loaded before;
+  auto& netfilter = *before.netfilter;
+  const Index one = kFirst + 1, two = kFirst + 2, three = kFirst + 3;
+  REQUIRE(before.firewall->link(netfilter, one, {two, three}).has_value());
+  auto next = Firewall::load("fwtest", kNetwork, {});
+  REQUIRE(next.has_value());
+  CHECK(linked(one, two));  // loading opened no gap
+  REQUIRE((*next)->keep_links(netfilter, {{one, {two}}, {two, {one, three}}, {three, {two}}}).has_value());
+  CHECK(linked(one, two));
+  CHECK_FALSE(linked(one, three));
+  CHECK(linked(two, three));
+  (*next)->remove(netfilter, two);
+  CHECK_FALSE(linked(one, two));
+  CHECK_FALSE(linked(two, three));
+  REQUIRE((*next)->keep_links(netfilter, {}).has_value());
 }

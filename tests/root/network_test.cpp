@@ -142,3 +142,39 @@ TEST_CASE("N1: another source address is dropped") {
   CHECK(reach(container, "198.51.100.2") == "connect timeout\n");
   machine.destroy(std::move(container));
 }
+
+TEST_CASE("N3: linked sandboxes reach each other, whatever their policies, and nobody else reaches them") {
+  auto& machine = Machine::get();
+  if (!machine.host().firewall()) return;
+  auto one = machine.start(machine.spec()), stranger = machine.start(machine.spec());
+  auto blocked_spec = machine.spec();
+  blocked_spec.network = {.block_all = true};
+  auto two = machine.start(blocked_spec);
+  const auto address = [](const runtime::Container& container) {
+    return os::address_text(runtime::address_of(runtime::kUsualNetwork, container.index));
+  };
+  const auto serve = [](const runtime::Container& container) {
+    run(container, "probe tell 7000 >/dev/null 2>&1 &");
+    CHECK(run(container,
+              "for i in $(seq 100); do probe connect 127.0.0.1 7000 1000 | grep -q said && exit 0; sleep 0.05; done; "
+              "exit 1")
+              .status == 0);
+  };
+  for (const auto* container : {&one, &two, &stranger}) serve(*container);
+  const std::string no = "connect timeout\n";
+  CHECK(reach(one, address(two)) == no);
+  auto linked = machine.host().firewall()->link(*machine.wires().netfilter, one.index, {two.index});
+  REQUIRE_MESSAGE(linked.has_value(), linked.error().message());
+  // By their own addresses: nothing is masqueraded in between.
+  CHECK(reach(one, address(two), 7000, 10'000) == "connect ok\nsaid " + address(one) + "\n");
+  CHECK(reach(two, address(one), 7000, 10'000) == "connect ok\nsaid " + address(two) + "\n");
+  for (const auto* member : {&one, &two}) {
+    CHECK(reach(stranger, address(*member)) == no);
+    CHECK(reach(*member, address(stranger)) == no);
+  }
+  CHECK(reach(two, "198.51.100.2") == no);  // blocked is blocked, but for the link
+  CHECK(reach(one, os::address_text(runtime::kUsualNetwork | 1), 22) == no);
+  machine.host().firewall()->remove(*machine.wires().netfilter, two.index);
+  CHECK(reach(one, address(two)) == no);
+  for (auto* container : {&one, &two, &stranger}) machine.destroy(std::move(*container));
+}

@@ -117,6 +117,22 @@ class Story(unittest.TestCase):
         with self.assertRaises(DaytonaNotFoundError):
             self.daytona.get(parent.id)
 
+    def test_linked(self):
+        parent = self.make(name="parent-" + uuid.uuid4().hex[:6])
+        child = self.make(linked_sandbox=parent.id, ephemeral=True)
+        self.assertEqual((ask("GET", f"/sandbox/{child.id}")["linkedSandboxId"], child.auto_delete_interval), (parent.id, 0))
+        for one in (parent, child):
+            one.process.exec("(nohup python3 -m http.server 3000 --directory /etc >/dev/null 2>&1 &); for i in $(seq 200); do curl -s -o /dev/null http://127.0.0.1:3000/ && break; sleep 0.1; done")
+        self.assertEqual(child.process.exec(f"curl -s http://{parent.name}:3000/hostname").result.strip(), parent.name)
+        self.assertEqual(parent.process.exec(f"curl -s http://{child.id}:3000/hostname").result, child.process.exec("cat /etc/hostname").result)
+        with self.assertRaises(DaytonaError):
+            self.daytona.create(CreateSandboxFromSnapshotParams(linked_sandbox=child.id, ephemeral=True))
+        with self.assertRaises(DaytonaError):
+            self.daytona.create(CreateSandboxFromSnapshotParams(linked_sandbox=parent.id))
+        parent.delete()
+        with self.assertRaises(DaytonaNotFoundError):
+            self.daytona.get(child.id)
+
     def test_ephemeral(self):
         sandbox = self.make(ephemeral=True)
         self.assertEqual(sandbox.auto_delete_interval, 0)

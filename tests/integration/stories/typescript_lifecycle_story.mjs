@@ -60,6 +60,21 @@ test("fork and snapshot", () =>
     await child.delete();
   }));
 
+test("linked sandboxes", () =>
+  withSandbox({ name: `parent-${Date.now()}-${process.pid}` }, async (parent) => {
+    const child = await daytona.create({ linkedSandbox: parent.name, ephemeral: true });
+    assert.equal(child.linkedSandboxId, parent.id);
+    const run = async (sandbox, command) => (await sandbox.process.executeCommand(command)).result;
+    for (const one of [parent, child]) {
+      await run(one, "(nohup python3 -m http.server 3000 --directory /etc >/dev/null 2>&1 &); for i in $(seq 200); do curl -s -o /dev/null http://127.0.0.1:3000/ && break; sleep 0.1; done");
+    }
+    assert.equal(await run(child, `curl -s http://${parent.name}:3000/hostname`), await run(parent, "cat /etc/hostname"));
+    assert.equal(await run(parent, `curl -s http://${child.id}:3000/hostname`), await run(child, "cat /etc/hostname"));
+    await assert.rejects(daytona.create({ linkedSandbox: child.id, ephemeral: true }), /itself linked/);
+    await parent.delete();
+    await assert.rejects(daytona.get(child.id), DaytonaNotFoundError);
+  }));
+
 test("states come as events", { skip: !daytona.eventDispatcher }, () =>
   withSandbox({}, async (sandbox) => {
     for (let i = 0; i < 200 && !daytona.eventDispatcher.isConnected; i++) await new Promise((done) => setTimeout(done, 100));
