@@ -55,7 +55,7 @@ make_programs_disk() {
   chmod 755 "$programs/init"
   port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
   printf 'SHORT=%s\nPATIENCE=%s\nPORT=%s\n' "$short" "$((patience * 20))" "$port" >"$programs/options"
-  mke2fs -q -t ext4 -d "$programs" "$work/programs.img" 256M
+  mke2fs -q -t ext4 -d "$programs" "$work/programs.img" 256M >&2
 }
 
 # The guest's console is its answer, a line into its serial port our order.

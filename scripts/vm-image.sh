@@ -76,7 +76,7 @@ make_root() {
   rm -rf "$work/root/usr/share/"{doc,man,locale} "$work/root/var/cache/apt"
   mkdir -p "$work/root/"{dev,sebring} "$work/root/lib/modules"
   cp -a "$work/kernel/lib/modules/$version" "$work/root/lib/modules/"
-  mke2fs -q -t ext4 -d "$work/root" -L root "$work/out/root.img" 12G
+  mke2fs -q -t ext4 -d "$work/root" -L root "$work/out/root.img" 12G >&2
 }
 
 [[ $(id -u) = 0 ]] || die "must run as root"

@@ -7,41 +7,11 @@ import threading
 import time
 import unittest
 
-from harness import Leftovers, Server
+from harness import ServerTest
 from ws import WebSocket
 
 
-class Case(unittest.TestCase):
-    SETTINGS = {}
-
-    @classmethod
-    def setUpClass(cls):
-        cls.leftovers = Leftovers().__enter__()
-        cls.server = Server({"slots": 4, **cls.SETTINGS}).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-        cls.leftovers.__exit__(None, None, None)
-
-    def box(self, **body):
-        sandbox = self.server.create(**body)
-        self.addCleanup(self.server.request, "DELETE", f"/api/sandbox/{sandbox['id']}")
-        return sandbox["id"]
-
-    def api(self, method, path, body=None, **more):
-        return self.server.request(method, path, body, **more)[:2]
-
-    def good(self, method, path, body=None, **more):
-        status, answer = self.api(method, path, body, **more)
-        self.assertEqual(status, 200, (method, path, answer))
-        return answer
-
-    def state(self, box):
-        return self.good("GET", f"/api/sandbox/{box}")["state"]
-
-
-class Admission(Case):
+class Admission(ServerTest):
     SETTINGS = {"creates-at-once": 2, "creates-waiting-max": 10}
 
     def test_a_burst_that_is_too_long_is_told_so(self):
@@ -69,7 +39,7 @@ class Admission(Case):
         self.assertEqual(self.server.execute(self.box(), "echo on")["result"], "on\n")
 
 
-class Listening(Case):
+class Listening(ServerTest):
     CLIENTS = 500
 
     def listener(self):
@@ -105,7 +75,7 @@ class Listening(Case):
             self.assertEqual(one, ["started", "pausing", "paused", "resuming", "started"])
 
 
-class Waking(Case):
+class Waking(ServerTest):
     SETTINGS = {"wake-stopped": "true"}
 
     def stopped(self, **body):

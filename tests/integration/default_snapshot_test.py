@@ -2,7 +2,7 @@
 
 import unittest
 
-from harness import Leftovers, Server
+from harness import ServerTest
 
 HAS = (
     ("cat /etc/debian_version", "12."),
@@ -27,17 +27,7 @@ HAS = (
 SIZES = {"daytona-small": (1, 1, 3), "daytona-medium": (2, 4, 8), "daytona-large": (4, 8, 10)}
 
 
-class DefaultSnapshot(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.leftovers = Leftovers().__enter__()
-        cls.server = Server().__enter__()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-        cls.leftovers.__exit__(None, None, None)
-
+class DefaultSnapshot(ServerTest):
     def test_programs_offline(self):
         box = self.server.create(networkBlockAll=True)
         for command, expected in HAS:

@@ -8,12 +8,12 @@ import os
 import pathlib
 import re
 import select
-import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
+import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("SEBRING_BUILD", ROOT / "build"))
@@ -236,3 +236,36 @@ class Server:
         finally:
             if os.environ.get("SEBRING_KEEP") != "1":
                 self.remove()
+
+
+class ServerTest(unittest.TestCase):
+    """Tests of one server that they share, with the calls that most of them make."""
+
+    SETTINGS = {}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.leftovers = Leftovers().__enter__()
+        cls.server = Server({"slots": 4, **cls.SETTINGS}).__enter__()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.__exit__(None, None, None)
+        cls.leftovers.__exit__(None, None, None)
+
+    def box(self, **body):
+        """Id of a new sandbox, which is deleted after the test."""
+        sandbox = self.server.create(**body)
+        self.addCleanup(self.server.request, "DELETE", f"/api/sandbox/{sandbox['id']}")
+        return sandbox["id"]
+
+    def api(self, method, path, body=None, **more):
+        return self.server.request(method, path, body, **more)[:2]
+
+    def good(self, method, path, body=None, **more):
+        status, answer = self.api(method, path, body, **more)
+        self.assertIn(status, (200, 201), (method, path, answer))
+        return answer
+
+    def state(self, box):
+        return self.good("GET", f"/api/sandbox/{box}")["state"]

@@ -13,7 +13,7 @@ import time
 import unittest
 import uuid
 
-from harness import Leftovers, Server
+from harness import ServerTest
 from ws import WebSocket
 
 
@@ -48,35 +48,9 @@ class Listener:
         self.socket.socket.close()
 
 
-class LifecycleTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.leftovers = Leftovers().__enter__()
-        cls.server = Server({"slots": 4}).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-        cls.leftovers.__exit__(None, None, None)
-
-    def box(self, **body):
-        sandbox = self.server.create(**body)
-        self.addCleanup(self.server.request, "DELETE", f"/api/sandbox/{sandbox['id']}")
-        return sandbox["id"]
-
+class LifecycleTest(ServerTest):
     def run_in(self, box, command, **more):
         return self.server.execute(box, command, **more)["result"]
-
-    def api(self, method, path, body=None, **more):
-        return self.server.request(method, path, body, **more)[:2]
-
-    def good(self, method, path, body=None, **more):
-        status, answer = self.api(method, path, body, **more)
-        self.assertIn(status, (200, 201), (method, path, answer))
-        return answer
-
-    def state(self, box):
-        return self.good("GET", f"/api/sandbox/{box}")["state"]
 
     def until(self, what, condition, seconds=60):
         deadline = time.monotonic() + seconds

@@ -8,7 +8,7 @@ import time
 import unittest
 import uuid
 
-from harness import Leftovers, Server
+from harness import ServerTest
 
 # Tells who asks, as it sees them: nothing may be masqueraded within a group.
 SERVE = ("import http.server\nclass H(http.server.BaseHTTPRequestHandler):\n  def do_GET(self):\n    self.send_response(200); self.end_headers()\n"
@@ -16,32 +16,11 @@ SERVE = ("import http.server\nclass H(http.server.BaseHTTPRequestHandler):\n  de
          "http.server.ThreadingHTTPServer(('0.0.0.0', 3000), H).serve_forever()\n")
 
 
-class LinkedTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.leftovers = Leftovers().__enter__()
-        cls.server = Server({"slots": 6}).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-        cls.leftovers.__exit__(None, None, None)
-
-    def box(self, **body):
-        sandbox = self.server.create(**body)
-        self.addCleanup(self.server.request, "DELETE", f"/api/sandbox/{sandbox['id']}")
-        return sandbox["id"]
+class LinkedTest(ServerTest):
+    SETTINGS = {"slots": 6}
 
     def linked(self, head, **body):
         return self.box(linkedSandbox=head, autoDeleteInterval=0, **body)
-
-    def api(self, method, path, body=None, **more):
-        return self.server.request(method, path, body, **more)[:2]
-
-    def good(self, method, path, body=None, **more):
-        status, answer = self.api(method, path, body, **more)
-        self.assertEqual(status, 200, (method, path, answer))
-        return answer
 
     def run_in(self, box, command):
         return self.server.execute(box, command)["result"].strip()

@@ -7,7 +7,7 @@ import stat
 import time
 import unittest
 
-from harness import Leftovers, Server
+from harness import Leftovers, Server, ServerTest
 
 SECOND_START_SECONDS_MAX = 2
 STOP_SECONDS_MAX = 5
@@ -36,16 +36,8 @@ def started_at(pid):
     return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
-class Processes(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.leftovers = Leftovers().__enter__()
-        cls.server = Server({"slots": 2}).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-        cls.leftovers.__exit__(None, None, None)
+class Processes(ServerTest):
+    SETTINGS = {"slots": 2}
 
     def test_control_has_no_privileges(self):
         pid = self.server.role_pid("control")

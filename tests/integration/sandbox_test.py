@@ -5,39 +5,19 @@ import contextlib
 import http.client
 import json
 import os
-import pathlib
 import socket
 import subprocess
-import threading
 import time
 import unittest
 import uuid
 
-from harness import Leftovers, Server
+from harness import ServerTest
 
 
-class SandboxTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.leftovers = Leftovers().__enter__()
-        cls.server = Server({"slots": 4}).start()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.server.__exit__(None, None, None)
-        cls.leftovers.__exit__(None, None, None)
-
-    def box(self, **body):
-        sandbox = self.server.create(**body)
-        self.addCleanup(self.server.request, "DELETE", f"/api/sandbox/{sandbox['id']}")
-        return sandbox["id"]
-
+class SandboxTest(ServerTest):
     def run_in(self, box, command, **more):
         result = self.server.execute(box, command, **more)
         return result["exitCode"], result["result"]
-
-    def api(self, method, path, body=None, **more):
-        return self.server.request(method, path, body, **more)[:2]
 
 
 class Limits(SandboxTest):
