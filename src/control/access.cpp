@@ -34,7 +34,7 @@ bool wakes(const ControlConfig& config, const LiveSandbox& live) {
       return live.wakes.value_or(live.intervals.pause > 0);
     case SandboxState::stopped:
     case SandboxState::stopping:
-      return live.wakes.value_or(config.wake_stopped) && !(live.intervals.destroy == 0);
+      return live.wakes.value_or(config.wake_stopped) && live.intervals.destroy != 0;
     default:
       return false;
   }
