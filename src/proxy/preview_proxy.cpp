@@ -227,7 +227,7 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
     co_return co_await toolbox_.forward_as_preview(exchange, visit.sandbox, visit.grant, std::move(head), place.prefix,
                                                    visit.client);
   }
-  OpenCounts::Hold hold = shared_.open.hold(visit.sandbox.id);
+  net::OpenCounts::Hold hold = shared_.open.hold(visit.sandbox.id);
   if (!hold) co_return fail(Errc::exhausted, "too many open requests to this sandbox");
   std::optional<ActivityKeeper::Use> use;
   if (!says_true(request, "X-Daytona-Skip-Last-Activity-Update")) use.emplace(shared_.activity.use(visit.sandbox.id));

@@ -9,7 +9,8 @@ import unittest
 import urllib.parse
 import uuid
 
-from proxy_rig import (KEY, OTHER_KEY, TOKEN, DialServer, Process, Proxy, RawServer, read_head, tcp_listener)
+from proxy_rig import (KEY, OTHER_KEY, TOKEN, DialServer, Process, Proxy, RawServer, keepalive_of, limit_of_one_address,
+                       read_head, tcp_listener)
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11) Chrome/130", "Accept": "text/html,application/xhtml+xml",
            "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}
@@ -481,6 +482,19 @@ class Passing(unittest.TestCase):
             self.assertEqual(get(label=public, port=port, headers={**upgrade, "Origin": origin})[0], 403)
         self.assertIn("Origin: http://localhost:%d\r\n" % port, seen[0])
         self.assertIn("Origin: http://evil.test\r\n", seen[1])
+
+    def test_connections_of_one_address(self):
+        def greet(connection):
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x.preview.test\r\n\r\n")
+            try:
+                return connection if b" 200 " in connection.recv(4096) else None
+            except ConnectionError:
+                return None
+        limit_of_one_address(self, proxy.port, greet)
+
+    def test_peers_that_vanish(self):
+        with proxy.connect():
+            self.assertTrue(keepalive_of(proxy.port))
 
     def test_no_h2c(self):
         seen = seen_of(label=public, headers={"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c",
