@@ -41,6 +41,15 @@ void keep_path_cookies(net::Headers& headers) {
   if (!kept.empty()) headers.add("Cookie", std::move(kept));
 }
 
+std::string local_host(const PreviewPlace& place) { return "localhost:" + std::to_string(place.name.port); }
+
+// What a page of any origin may send without asking first.
+bool is_form(std::string_view content_type) {
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  return equals_ignore_case(type, "application/x-www-form-urlencoded") ||
+         equals_ignore_case(type, "multipart/form-data") || equals_ignore_case(type, "text/plain");
+}
+
 void rewrite_location(net::Headers& headers, std::string_view name, const PreviewPlace& place) {
   auto found = headers.find(name);
   if (!found) return;
@@ -64,7 +73,6 @@ bool is_protected_port(std::uint16_t port) {
 }
 
 void to_server(net::RequestHead& head, const PreviewPlace& place, std::string path, bool remove_authorization) {
-  const bool upgrade = wanted_upgrade(head).has_value();
   head.headers = end_to_end(std::move(head.headers));
   head.headers.remove_if([&](const net::Header& header) {
     return starts_with_ignore_case(header.name, "x-daytona-") ||
@@ -75,15 +83,21 @@ void to_server(net::RequestHead& head, const PreviewPlace& place, std::string pa
   } else {
     remove_our_cookies(head.headers);
   }
-  const std::string host = "localhost:" + std::to_string(place.name.port);
-  head.headers.set("Host", host);
-  if (upgrade && head.headers.find("Origin").value_or("") == place.origin()) {
-    head.headers.set("Origin", "http://" + host);
-  }
+  head.headers.set("Host", local_host(place));
   head.query = remove_query_key(head.query, kQueryKey);
   head.path = std::move(path);
   head.target = head.path;
   if (!head.query.empty()) head.target += "?" + head.query;
+}
+
+void name_own_page(net::Headers& headers, const PreviewPlace& place, bool upgrade) {
+  if (headers.find("Origin").value_or("") != place.origin()) return;
+  if (upgrade) {
+    headers.set("Origin", "http://" + local_host(place));
+    headers.remove("X-Forwarded-Host");
+  } else if (!is_form(headers.find("Content-Type").value_or(""))) {
+    headers.remove("Origin");
+  }
 }
 
 std::optional<std::string> confine_cookie(std::string_view value, const PreviewPlace& place) {

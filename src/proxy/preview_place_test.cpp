@@ -86,7 +86,7 @@ TEST_CASE("what the server gets to see") {
   to_server(kept, by_host(), "/x", false);
   CHECK(kept.target == "/x?a=1&b");
   CHECK(*kept.headers.find("Host") == "localhost:3000");
-  CHECK(*kept.headers.find("Origin") == "http://localhost:3000");
+  CHECK(*kept.headers.find("Origin") == "https://3000-x.preview.test");
   CHECK(*kept.headers.find("Authorization") == "Bearer mine");
   CHECK(*kept.headers.find("Cookie") == "a=1; b=2");
   CHECK(kept.headers.count("Cookie") == 1);
@@ -95,15 +95,46 @@ TEST_CASE("what the server gets to see") {
   CHECK_FALSE(kept.headers.find("Upgrade"));
 
   net::RequestHead without = head;
-  without.headers.set("Origin", "https://evil.example");
   to_server(without, by_host(), "/x", true);
   CHECK_FALSE(without.headers.find("Authorization"));
-  CHECK(*without.headers.find("Origin") == "https://evil.example");
 
   net::RequestHead path = head;
   path.headers.set("Cookie", "session=platform; pv_a=1; daytona-sandbox-auth-x=s; pv_b=2");
   to_server(path, by_path(), "/x", false);
   CHECK(*path.headers.find("Cookie") == "a=1; b=2");
+}
+
+TEST_CASE("what a page of the preview asks") {
+  struct Row {
+    std::string_view origin, type;
+    bool upgrade;
+    std::string_view origin_then;  // "": none
+    bool forwarded_host;
+  } const rows[] = {
+      {"https://3000-x.preview.test", "", true, "http://localhost:3000", false},
+      {"https://3000-x.preview.test", "", false, "", true},
+      {"https://3000-x.preview.test", "application/json", false, "", true},
+      {"https://3000-x.preview.test", "Text/Plain; charset=utf-8", false, "https://3000-x.preview.test", true},
+      {"https://3000-x.preview.test", "multipart/form-data; boundary=b", false, "https://3000-x.preview.test", true},
+      {"https://3000-x.preview.test", "application/x-www-form-urlencoded", false, "https://3000-x.preview.test", true},
+      {"http://3000-x.preview.test", "", true, "http://3000-x.preview.test", true},
+      {"https://3001-x.preview.test", "", false, "https://3001-x.preview.test", true},
+      {"https://evil.example", "", true, "https://evil.example", true},
+      {"https://evil.example", "application/json", false, "https://evil.example", true},
+      {"null", "", false, "null", true},
+      {"", "", false, "", true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.origin);
+    CAPTURE(row.type);
+    net::Headers headers;
+    headers.add("X-Forwarded-Host", "3000-x.preview.test");
+    if (!row.origin.empty()) headers.add("Origin", std::string(row.origin));
+    if (!row.type.empty()) headers.add("Content-Type", std::string(row.type));
+    name_own_page(headers, by_host(), row.upgrade);
+    CHECK(headers.find("Origin").value_or("") == row.origin_then);
+    CHECK(headers.find("X-Forwarded-Host").has_value() == row.forwarded_host);
+  }
 }
 
 TEST_CASE("by path nothing speaks for the platform") {

@@ -235,6 +235,8 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
   to_server(head, place, visit.path, visit.bearer_is_ours);
   set_forwarded(head.headers, visit.client);
   if (place.by_path()) head.headers.set("X-Forwarded-Prefix", place.prefix);
+  auto upgrade = wanted_upgrade(request);
+  name_own_page(head.headers, place, upgrade.has_value());
   const std::uint16_t port = place.name.port;
   Upstream upstream{.sandbox_id = visit.sandbox.id,
                     .place = std::to_string(port),
@@ -243,7 +245,7 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
                     .idle_time = kServerIdle};
   LiveUses::Entry live;
   Forward what{.request = std::move(head),
-               .upgrade = wanted_upgrade(request),
+               .upgrade = std::move(upgrade),
                .edit_answer = {},
                .on_tunnel = {},
                .fresh_enough = kFreshEnough};

@@ -481,7 +481,16 @@ class Passing(unittest.TestCase):
         for origin in ("http://" + host_of(public, port), "http://evil.test"):
             self.assertEqual(get(label=public, port=port, headers={**upgrade, "Origin": origin})[0], 403)
         self.assertIn("Origin: http://localhost:%d\r\n" % port, seen[0])
+        self.assertNotIn("X-Forwarded-Host:", seen[0])  # for servers that compare Origin with it
+        self.assertIn("X-Forwarded-Host: " + host_of(public, port), seen[1])
         self.assertIn("Origin: http://evil.test\r\n", seen[1])
+
+    def test_own_page(self):
+        own = "http://" + host_of(public)
+        seen = [seen_of(label=public, method="POST", body=b"{}", headers={"Origin": origin, "Content-Type": kind})["headers"]
+                for origin in (own, "http://evil.test") for kind in ("application/json", "text/plain")]
+        self.assertEqual([headers.get("origin") for headers in seen], [None, own, "http://evil.test", "http://evil.test"])
+        self.assertEqual({headers["x-forwarded-host"] for headers in seen}, {host_of(public)})
 
     def test_connections_of_one_address(self):
         def greet(connection):
