@@ -22,6 +22,8 @@ std::optional<std::string> request_line_fault(std::string_view line) {
   const auto parts = split(line, ' ');
   if (parts.size() != 3) return "request line is not METHOD TARGET VERSION";
   if (!is_token(parts[0])) return "bad method";
+  // Servers take what follows it for a tunnel, on a connection that others use after it.
+  if (parts[0] == "CONNECT") return "CONNECT is not served";
   if (parts[1].empty()) return "empty target";
   for (char c : parts[1]) {
     const auto byte = static_cast<unsigned char>(c);

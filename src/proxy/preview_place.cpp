@@ -62,6 +62,24 @@ void rewrite_location(net::Headers& headers, std::string_view name, const Previe
   }
 }
 
+// "cookies" are those of all hosts under the registered domain: other previews, often the platform.
+void confine_clearing(net::Headers& headers) {
+  if (!headers.find("Clear-Site-Data")) return;
+  std::string kept;
+  for (const net::Header& header : headers) {
+    if (!equals_ignore_case(header.name, "clear-site-data")) continue;
+    for (std::string_view kind : split(header.value, ',')) {
+      kind = trim(kind);
+      if (kind == "\"*\"") kind = R"("cache", "storage")";
+      if (kind.empty() || kind == "\"cookies\"") continue;
+      if (!kept.empty()) kept += ", ";
+      kept += kind;
+    }
+  }
+  headers.remove("Clear-Site-Data");
+  if (!kept.empty()) headers.add("Clear-Site-Data", std::move(kept));
+}
+
 }  // namespace
 
 std::string PreviewPlace::cookie_name() const { return std::string(kCookiePrefix) + name.label; }
@@ -103,7 +121,8 @@ void name_own_page(net::Headers& headers, const PreviewPlace& place, bool upgrad
 std::optional<std::string> confine_cookie(std::string_view value, const PreviewPlace& place) {
   const auto parts = split(value, ';');
   const std::string_view name = trim(parts[0].substr(0, parts[0].find('=')));
-  if (is_our_cookie(name)) return std::nullopt;
+  // One without a name comes back as its value alone, which may read like a cookie of ours.
+  if (name.empty() || is_our_cookie(name)) return std::nullopt;
   std::string confined(trim(parts[0]));
   if (place.by_path()) confined.insert(0, kPathCookiePrefix);
   std::string path = place.prefix + "/";
@@ -127,6 +146,7 @@ std::optional<std::string> confine_cookie(std::string_view value, const PreviewP
 }
 
 void to_visitor(net::ResponseHead& answer, const PreviewPlace& place) {
+  confine_clearing(answer.headers);
   rewrite_location(answer.headers, "Location", place);
   rewrite_location(answer.headers, "Content-Location", place);
   answer.headers.remove("Alt-Svc");  // would lead the visitor, cookies and all, around this proxy

@@ -33,6 +33,8 @@ TEST_CASE("cookies of a sandbox stay on its host") {
       {"Daytona-Sandbox-Auth-x=y; Path=/", ""},
       {" daytona-preview-page-accepted=true", ""},
       {"sebring_session=x", ""},
+      {"=daytona-sandbox-auth-x=y", ""},
+      {"; Domain=preview.test", ""},
   };
   for (const Row& row : rows) {
     CAPTURE(row.value);
@@ -146,6 +148,24 @@ TEST_CASE("by path nothing speaks for the platform") {
   CHECK_FALSE(answer.headers.find("Clear-Site-Data"));
   CHECK_FALSE(answer.headers.find("Service-Worker-Allowed"));
   CHECK(answer.headers.count("Content-Security-Policy") == 2);
+}
+
+TEST_CASE("cookies of other hosts are not cleared") {
+  struct Row {
+    std::string_view said, then;
+  } const rows[] = {
+      {R"("cookies")", ""},
+      {R"("cache", "cookies","storage")", R"("cache", "storage")"},
+      {R"("*")", R"("cache", "storage")"},
+      {R"("executionContexts")", R"("executionContexts")"},
+      {"", ""},
+  };
+  for (const Row& row : rows) {
+    net::ResponseHead answer;
+    answer.headers.add("Clear-Site-Data", std::string(row.said));
+    to_visitor(answer, by_host());
+    CHECK(answer.headers.find("Clear-Site-Data").value_or("") == row.then);
+  }
 }
 
 TEST_CASE("local paths") {

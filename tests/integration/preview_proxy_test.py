@@ -444,6 +444,28 @@ class Passing(unittest.TestCase):
         for name in ("Alt-Svc", "X-Drop"):
             self.assertNotIn(name, headers)
 
+    def test_answers_that_are_refused(self):
+        interim = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+        last = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        coded = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+        for answer, status in ((interim * 50 + last, 200), (interim * 200 + last, 502), (coded % b"chunked", 200),
+                               (coded % b"gzip, chunked", 502), (coded % b"chunked, gzip", 502), (coded % b"gzip", 502)):
+            def serve(connection):
+                read_head(connection)
+                connection.sendall(answer)
+            port, _ = self.raw_server(serve)
+            self.assertEqual(get(label=public, port=port)[0], status, answer[:60])
+
+    def test_body_that_breaks_late(self):
+        with proxy.connect() as connection:
+            connection.sendall(b"POST /sink HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" % host_of(public).encode())
+            time.sleep(0.2)
+            connection.sendall(b"zz\r\n")
+            self.assertIn(b"HTTP/1.1 400 ", connection.recv(4096))
+
+    def test_connect(self):
+        self.assertIn(b"HTTP/1.1 400 ", proxy.raw("CONNECT / HTTP/1.1\r\nHost: %s\r\n\r\nGET /evil" % host_of(public)))
+
     def test_upgrade_of_any_protocol(self):
         def serve(connection):
             head, rest = read_head(connection)

@@ -154,7 +154,7 @@ int main(int argc, char** argv) {
 #endif
   unsigned tls_port = 0;
   auto secure_server = net::make_server(
-      io.get_executor(), {.look_every = kLookEvery},
+      io.get_executor(), {.peers = peers, .look_every = kLookEvery},
       [&](net::Exchange& exchange) { return rig.handle(exchange, "https"); },
       [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
   std::unique_ptr<TlsFront> front;
