@@ -9,6 +9,7 @@ import unittest
 import urllib.parse
 import uuid
 
+import websocket_suite
 from proxy_rig import (KEY, OTHER_KEY, TOKEN, DialServer, Process, Proxy, RawServer, keepalive_of, limit_of_one_address,
                        read_head, tcp_listener)
 
@@ -506,6 +507,12 @@ class Passing(unittest.TestCase):
         self.assertNotIn("X-Forwarded-Host:", seen[0])  # for servers that compare Origin with it
         self.assertIn("X-Forwarded-Host: " + host_of(public, port), seen[1])
         self.assertIn("Origin: http://evil.test\r\n", seen[1])
+
+    def test_websockets_of_our_own(self):
+        """Autobahn's cases at net's WebSockets, as the toolbox has them; they do not compress."""
+        found = websocket_suite.outcomes("ws://127.0.0.1:%d/preview/%s/3000/socket" % (proxy.port, public))
+        self.assertGreater(len(found), 250)
+        self.assertEqual({case: why for case, (ranks, why) in found.items() if max(ranks) > 2 and not case.startswith(("12.", "13."))}, {})
 
     def test_own_page(self):
         own = "http://" + host_of(public)
