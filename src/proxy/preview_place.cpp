@@ -43,11 +43,11 @@ void keep_path_cookies(net::Headers& headers) {
 
 std::string local_host(const PreviewPlace& place) { return "localhost:" + std::to_string(place.name.port); }
 
-// What a page of any origin may send without asking first.
+// Not text/plain: scripts that name no type send that.
 bool is_form(std::string_view content_type) {
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
   return equals_ignore_case(type, "application/x-www-form-urlencoded") ||
-         equals_ignore_case(type, "multipart/form-data") || equals_ignore_case(type, "text/plain");
+         equals_ignore_case(type, "multipart/form-data");
 }
 
 void rewrite_location(net::Headers& headers, std::string_view name, const PreviewPlace& place) {

@@ -32,8 +32,8 @@ void to_server(net::RequestHead& head, const PreviewPlace& place, std::string pa
 // Lets servers take what a preview's own page asks for what it is, after the forwarded headers are set. Some compare
 // Origin with Host, which says localhost, others with X-Forwarded-Host.
 // - An upgrade comes from localhost throughout: servers that want an Origin there compare it with one of the two.
-// - Where nothing is forged without the server's consent (no type of a form), no Origin is as good as one's own.
-// - A form keeps it: frameworks that insist on an Origin there are told their public name.
+// - Other requests come without one, which is as good as one's own, but for forms: frameworks that insist on an Origin
+//   there are told their public name.
 void name_own_page(net::Headers& headers, const PreviewPlace& place, bool upgrade);
 
 // The answer as the visitor gets it: redirects to localhost come back to the preview, cookies stay on this host,

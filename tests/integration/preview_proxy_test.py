@@ -517,7 +517,7 @@ class Passing(unittest.TestCase):
     def test_own_page(self):
         own = "http://" + host_of(public)
         seen = [seen_of(label=public, method="POST", body=b"{}", headers={"Origin": origin, "Content-Type": kind})["headers"]
-                for origin in (own, "http://evil.test") for kind in ("application/json", "text/plain")]
+                for origin in (own, "http://evil.test") for kind in ("application/json", "multipart/form-data; boundary=b")]
         self.assertEqual([headers.get("origin") for headers in seen], [None, own, "http://evil.test", "http://evil.test"])
         self.assertEqual({headers["x-forwarded-host"] for headers in seen}, {host_of(public)})
 
