@@ -15,6 +15,8 @@ constexpr std::size_t kHeadBytesMax = 64 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kHeadReadBytes = 8 * 1024;
 constexpr std::size_t kUsualHeadBytes = 1024;
+// A server that says more often that it is still at work keeps us at work too.
+constexpr int kInterimMax = 100;
 
 class ClientConnectionImpl final : public ClientConnection {
  public:
@@ -51,7 +53,7 @@ class ClientConnectionImpl final : public ClientConnection {
 
   asio::awaitable<Result<ResponseHead>> read_head(bool head_only) override {
     direct_left_.reset();
-    for (;;) {
+    for (int interim = 0; interim <= kInterimMax; ++interim) {
       parser_ = std::make_unique<ResponseParser>();
       parser_->skip(head_only);
       while (!parser_->is_header_done()) {
@@ -69,6 +71,8 @@ class ClientConnectionImpl final : public ClientConnection {
       }
       if (parser_->head.status >= 200 || parser_->head.status == 101) break;
     }
+    if (parser_->head.status < 200 && parser_->head.status != 101)
+      co_return fail(Errc::bad_gateway, "too many interim answers");
     if (parser_->head.headers.has_token("Connection", "close")) said_close_ = true;
     if (parser_->head.version_minor == 0) said_close_ = true;
     co_return std::move(parser_->head);  // the parser itself needs it no more

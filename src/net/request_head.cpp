@@ -54,6 +54,8 @@ std::optional<std::string> read_request_line(std::string_view line, RequestHead&
   const std::string_view target = line.substr(first + 1, last - first - 1);
   const std::string_view version = line.substr(last + 1);
   if (!is_token(method)) return "bad method";
+  // Servers take what follows it for a tunnel, on a connection that others use after it.
+  if (method == "CONNECT") return "CONNECT is not served";
   if (target.empty()) return "empty target";
   if (has_any(kBytes.not_in_target, target)) return "control character in target";
   if (target == "*" && method != "OPTIONS") return "the target * is for OPTIONS only";

@@ -82,7 +82,8 @@ class Carrier {
   bool finished_ = false;  // the answer was handed on whole
   bool switched_ = false;  // it was a 101
   bool client_has_gone_ = false;
-  net::ResponseHead answer_;  // kept for 101 and for Keep-Alive
+  std::optional<Error> body_fault_;  // of the request
+  net::ResponseHead answer_;         // kept for 101 and for Keep-Alive
   Result<void> outcome_;
 };
 
@@ -144,7 +145,10 @@ asio::awaitable<void> Carrier::client_side() {
   Piece piece(kSmallBytes);
   for (;;) {
     auto got = co_await exchange_.read_some(piece.room());
-    if (!got) co_return;
+    if (!got) {
+      if (got.error().code() == Errc::invalid_argument) body_fault_ = std::move(got.error());
+      co_return;
+    }
     if (*got == 0) {
       asked_ = (co_await server_->finish_body()).has_value();
       break;
@@ -179,6 +183,8 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
   const auto length = head.headers.find("Content-Length");
   const bool chunked = head.headers.find("Transfer-Encoding").has_value();
   std::optional<std::string> length_text;
+  if (chunked && !equals_ignore_case(*head.headers.find("Transfer-Encoding"), "chunked"))
+    co_return fail(Errc::bad_gateway, "the server uses another transfer coding than chunked");
   if (length && !chunked) length_text = std::string(*length);
   const std::string trailer_names = chunked ? std::string(head.headers.find("Trailer").value_or("")) : "";
   net::ResponseHead out{.status = head.status, .reason = head.reason, .headers = end_to_end(std::move(head.headers))};
@@ -291,6 +297,7 @@ asio::awaitable<Result<void>> Carrier::run() {
     } else if (auto ended = co_await (server_side() || client_side()); ended.index() == 1) {
       client_has_gone_ = true;
     }
+    if (body_fault_ && !answered_) co_return fail(std::move(*body_fault_));
     if (client_has_gone_) co_return fail(Errc::cancelled, "client has gone");
     if (!answered_ && again) {
       idle_at_most = {};

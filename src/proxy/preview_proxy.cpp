@@ -228,7 +228,7 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
     co_return co_await toolbox_.forward_as_preview(exchange, visit.sandbox, visit.grant, std::move(head), place.prefix,
                                                    visit.client);
   }
-  OpenCounts::Hold hold = shared_.open.hold(visit.sandbox.id);
+  net::OpenCounts::Hold hold = shared_.open.hold(visit.sandbox.id);
   if (!hold) co_return fail(Errc::exhausted, "too many open requests to this sandbox");
   std::optional<ActivityKeeper::Use> use;
   if (!says_true(request, "X-Daytona-Skip-Last-Activity-Update")) use.emplace(shared_.activity.use(visit.sandbox.id));
@@ -236,6 +236,8 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
   to_server(head, place, visit.path, visit.bearer_is_ours);
   set_forwarded(head.headers, visit.client);
   if (place.by_path()) head.headers.set("X-Forwarded-Prefix", place.prefix);
+  auto upgrade = wanted_upgrade(request);
+  name_own_page(head.headers, place, upgrade.has_value());
   // What these capture is no more than fits into a std::function; the visit outlives them.
   Upstream upstream{
       .sandbox_id = visit.sandbox.id,
@@ -244,7 +246,7 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
                   &visit] { return dial(dialer_, visit.sandbox.id, visit.place.name.port, visit.sandbox.patience); },
       .idle_time = kServerIdle};
   Forward what{.request = std::move(head),
-               .upgrade = wanted_upgrade(request),
+               .upgrade = std::move(upgrade),
                .edit_answer = {},
                .on_tunnel = {},
                .fresh_enough = kFreshEnough};
