@@ -112,8 +112,8 @@ Finding port(const config::Config& config) {
   return out;
 }
 
-// Browsers and curl know by themselves that names under localhost are this machine; what asks the C library (Python, Node)
-// finds only what the library finds.
+// Browsers and curl know by themselves that names under localhost are this machine; what asks the C library (Python,
+// Node) finds only what the library finds.
 Finding preview_names(const config::Config& config) {
   const std::string domain = config.preview_domain.empty() ? "preview.localhost" : config.preview_domain;
   const std::string name = "3000-doctor." + domain.substr(0, domain.find(':'));
