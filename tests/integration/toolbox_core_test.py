@@ -747,6 +747,7 @@ class Information(ToolboxCase):
         self.assertEqual(self.toolbox.get("/work-dir").json, {"dir": self.home})
         self.assertEqual(self.toolbox.get("/user-home-dir").json, self.toolbox.get("/project-dir").json)
         self.check_error(self.toolbox.post("/init", {"token": "x"}), 501, "NOT_IMPLEMENTED")
+        self.check_error(self.toolbox.post("/computeruse/mouse/click", {"x": 1, "y": 1}), 501, "NOT_IMPLEMENTED")
         self.check_error(self.toolbox.get("/nope"), 404, "NOT_FOUND")
         self.check_error(self.toolbox.get("/%zz"), 400)
 
