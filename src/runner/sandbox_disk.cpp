@@ -81,16 +81,11 @@ asio::awaitable<Result<bj::object>> Sandboxes::fork(std::string id, ForkOrder or
   Record changed_parent = parent->record;
   auto copied = co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<void> {
     auto& pool = parts_.host.pool();
-    // Both sync, side by side: a disk without a record is nobody's, a record without a disk names none.
-    const Journal::Ticket known = parts_.journal.append(record);
+    SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record)));
     auto done = pool.copy_upper(changed_parent.disk, record.disk, record.limits.disk_bytes);
     if (!done) {
       parts_.journal.append_gone(record.disk);
       return done;
-    }
-    if (auto durable = parts_.journal.wait_durable(known); !durable) {
-      (void)pool.destroy_upper(record.disk);
-      return durable;
     }
     // What the child holds still counts as the parent's.
     if (pool.quotas() == os::btrfs::Quotas::simple) {

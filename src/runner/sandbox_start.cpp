@@ -63,8 +63,8 @@ static Result<void> check_image(const image::Pool& pool, const StartJob& job) {
 
 static Result<void> copy_base(Sandboxes::Parts& parts, StartJob& job) {
   job.record.disk = runtime::Host::new_upper_name();
-  // Not waited for: what is written when it starts is, before anybody relies on it.
-  parts.journal.append(job.record);
+  Journal::Ticket intent = parts.journal.append(job.record);
+  SB_CHECK(parts.journal.wait_durable(intent));
   auto copied = parts.host.pool().create_upper_from_snapshot(job.base, job.record.disk, job.spec.limits.disk_bytes);
   if (!copied) {
     parts.journal.append_gone(job.record.disk);

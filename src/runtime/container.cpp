@@ -24,11 +24,8 @@ constexpr std::uint64_t kMountReserve = 2 << 20;
 
 Result<UniqueFd> root_on_existing_disk(Host& host, const Slot& slot, const StartSpec& spec) {
   RootSpec root{spec.layers, host.pool().upper_path(spec.upper)};
-  auto made = make_root(slot.view, root, host.abilities(), slot.index);
-  if (made || made.error().code() != Errc::unavailable) return made;
-  // Only then: each change of a limit waits for the pool's transaction.
   SB_CHECK(host.pool().set_limit(spec.upper, spec.limits.disk_bytes + kMountReserve));
-  made = make_root(slot.view, root, host.abilities(), slot.index);
+  auto made = make_root(slot.view, root, host.abilities(), slot.index);
   SB_CHECK(host.pool().set_limit(spec.upper, spec.limits.disk_bytes));
   return made;
 }
