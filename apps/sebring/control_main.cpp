@@ -167,7 +167,7 @@ class ControlProcess {
       secure_server_ = make_server("https");
       auto problem = [](std::string why) { control::log_warning("TLS: " + why); };
       SB_TRY(tls_, proxy::make_tls_front(io_.get_executor(), {config.tls_certificate, config.tls_key}, *secure_server_,
-                                         problem));
+                                         problem, {.peers = peer_limit()}));
       SB_CHECK(tls_->listen_fd(std::move(tls->second)));
     }
     if (auto ssh = input_.sockets.find("ssh"); ssh != input_.sockets.end()) {
@@ -178,9 +178,17 @@ class ControlProcess {
     return {};
   }
 
+  // Behind the addresses of this machine and of trusted proxies are many.
+  net::PeerLimit peer_limit() {
+    return {.is_proxy = [this](const std::string& address) {
+      return net::peer_network(address).starts_with("127.") || address == "::1" ||
+             proxies_->shared.trusted.contains(address);
+    }};
+  }
+
   std::unique_ptr<net::Server> make_server(const char* scheme) {
     return net::make_server(
-        io_.get_executor(), {.look_every = kLookEvery},
+        io_.get_executor(), {.peers = peer_limit(), .look_every = kLookEvery},
         [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); }, api::head_error_body);
   }
 

@@ -43,6 +43,14 @@ Errc errc_of(int status) {
   }
 }
 
+std::string first_of(const bj::object& answer, std::string_view name) {
+  const bj::value* list = answer.if_contains(name);
+  if (!list || !list->is_array() || list->get_array().empty() || !list->get_array()[0].is_string()) return {};
+  std::string text(list->get_array()[0].get_string());
+  if (list->get_array().size() > 1) text += " (and " + std::to_string(list->get_array().size() - 1) + " more)";
+  return text;
+}
+
 }  // namespace
 
 std::string field(const bj::object& object, std::string_view name) {
@@ -63,7 +71,10 @@ Result<bj::value> read_answer(const net::Response& response) {
     return value;
   }
   std::string message;
-  if (auto object = json::parse_object(response.body)) message = field(*object, "message");
+  if (auto object = json::parse_object(response.body)) {
+    message = field(*object, "message");
+    if (message.empty()) message = first_of(*object, "errors");  // of several files, some of which went well
+  }
   if (message.empty())
     message = std::to_string(response.status) + " " + std::string(net::reason_phrase(response.status));
   return fail(errc_of(response.status), std::move(message));

@@ -21,6 +21,9 @@ struct Caller::State {
 
 namespace {
 
+// 64 MiB of a command's output, each byte of which JSON may write with six.
+constexpr std::size_t kAnswerBytesMax = 512 << 20;
+
 Result<std::vector<std::string>> resolve(const std::string& host) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
@@ -91,7 +94,7 @@ Result<net::Response> Caller::ask(std::string method, std::string target, net::H
   headers.set("Host", state_->host);
   Result<net::Response> answer = fail(Errc::internal, "");
   SB_CHECK(run([&](net::Client& client) -> asio::awaitable<Result<void>> {
-    answer = co_await client.ask(method, target, headers, body, deadline);
+    answer = co_await client.ask(method, target, headers, body, deadline, kAnswerBytesMax);
     co_return Result<void>{};
   }));
   return answer;

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <filesystem>
 
+#include "base/random.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "cli/copy_transfer.h"
@@ -33,12 +34,21 @@ Result<void> fetch(ToolboxClient& toolbox, const std::string& remote, const std:
   if (local == "-")
     return toolbox.download(query,
                             [](std::string_view piece) { return write_all(STDOUT_FILENO, piece, "standard output"); });
-  // Whole or not at all: a copy that broke off must not look like one that did not.
-  const std::string part = local + ".part";
-  UniqueFd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
-  if (!fd) return fail_errno(errno, "create " + part);
-  auto done = toolbox.download(query, [&](std::string_view piece) { return write_all(fd.get(), piece, part); });
-  if (done && ::rename(part.c_str(), local.c_str()) != 0) done = fail_errno(errno, "rename to " + local);
+  struct stat status{};
+  const bool exists = ::stat(local.c_str(), &status) == 0;
+  if (exists && !S_ISREG(status.st_mode)) {  // a device or a pipe takes bytes, and stays what it is
+    UniqueFd fd(::open(local.c_str(), O_WRONLY | O_CLOEXEC));
+    if (!fd) return fail_errno(errno, "open " + local);
+    return toolbox.download(query, [&](std::string_view piece) { return write_all(fd.get(), piece, local); });
+  }
+  // Whole or not at all: a copy that broke off must not look like one that did not. A link stays one.
+  std::error_code error;
+  const fs::path target = exists ? fs::canonical(local, error) : fs::path(local);
+  const std::string part = (target.parent_path() / (".sebring-cp-" + random_hex(8))).string();
+  UniqueFd fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  if (!fd) return fail_errno(errno, "create a file in the directory of " + local);
+  auto done = toolbox.download(query, [&](std::string_view piece) { return write_all(fd.get(), piece, local); });
+  if (done && ::rename(part.c_str(), target.c_str()) != 0) done = fail_errno(errno, "rename to " + local);
   if (!done) ::unlink(part.c_str());
   return done;
 }
@@ -81,7 +91,8 @@ Result<RemoteFile> look_at(ToolboxClient& toolbox, const std::string& path) {
   if (!info && info.error().code() == Errc::not_found) return RemoteFile{};
   if (!info) return fail(std::move(info).error());
   if (!info->is_object()) return fail(Errc::bad_gateway, "the toolbox answered nothing about " + path);
-  return RemoteFile{true, field(info->get_object(), "isDir") == "true"};
+  const bj::object& facts = info->get_object();
+  return RemoteFile{true, field(facts, "isDir") == "true", field(facts, "path")};
 }
 
 Result<void> download_path(ToolboxClient& toolbox, const CopyEnd& from, const CopyEnd& to, const Warn& warn) {
@@ -99,7 +110,7 @@ Result<void> download_path(ToolboxClient& toolbox, const CopyEnd& from, const Co
   }
   if (!known.is_directory) return fetch(toolbox, from.path, target, 0644);
   if (to.is_standard()) return fail(Errc::invalid_argument, from.path + " is a directory");
-  std::string root = from.path;
+  std::string root = known.path.starts_with('/') ? known.path : from.path;
   while (root.size() > 1 && root.ends_with('/')) root.pop_back();
   return fetch_tree(toolbox, root, target, warn);
 }

@@ -18,6 +18,7 @@ Result<void> download_path(ToolboxClient& toolbox, const CopyEnd& from, const Co
 struct RemoteFile {
   bool exists = false;
   bool is_directory = false;
+  std::string path;  // whole, whatever was asked with
 };
 Result<RemoteFile> look_at(ToolboxClient& toolbox, const std::string& path);
 

@@ -42,10 +42,11 @@ std::string peer_text(const sockaddr_storage& address) {
 struct State : std::enable_shared_from_this<State> {
   State(asio::any_io_executor executor, ServerLimits the_limits, Handler the_handler, HeadErrorBody the_error)
       : executor(executor),
-        limits(the_limits),
+        limits(std::move(the_limits)),
         handler(std::move(the_handler)),
         head_error(std::move(the_error)),
-        sweep(executor) {}
+        sweep(executor),
+        by_peer(limits.peers.each_max) {}
 
   asio::any_io_executor executor;
   ServerLimits limits;
@@ -56,9 +57,12 @@ struct State : std::enable_shared_from_this<State> {
   bool stopping = false;
   std::vector<std::shared_ptr<asio::posix::stream_descriptor>> listeners;
   std::unordered_set<Connection*> connections;
+  OpenCounts by_peer;
 
   asio::awaitable<void> serve(Socket socket, std::string peer) {
     auto self = shared_from_this();
+    std::optional<OpenCounts::Hold> counted;
+    if (limits.peers.counts(peer) && !counted.emplace(by_peer.hold(peer_network(peer)))) co_return;
     auto connection =
         std::make_shared<Connection>(make_stream(std::move(socket)), std::move(peer), limits, handler, head_error);
     connections.insert(connection.get());
@@ -145,6 +149,7 @@ class ServerImpl final : public Server {
 
   Result<void> listen_fd(UniqueFd listening) override {
     start_sweeping();
+    give_up_vanished(listening.get());
     auto listener = std::make_shared<asio::posix::stream_descriptor>(state_->executor);
     boost::system::error_code code;
     listener->assign(listening.get(), code);
@@ -209,7 +214,7 @@ class ServerImpl final : public Server {
 std::unique_ptr<Server> make_server(asio::any_io_executor executor, ServerLimits limits, Handler handler,
                                     HeadErrorBody head_error) {
   return std::make_unique<ServerImpl>(
-      std::make_shared<State>(std::move(executor), limits, std::move(handler), std::move(head_error)));
+      std::make_shared<State>(std::move(executor), std::move(limits), std::move(handler), std::move(head_error)));
 }
 
 }  // namespace sebring::net

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "net/exchange.h"
+#include "net/peers.h"
 
 namespace sebring::net {
 
@@ -13,6 +14,7 @@ struct ServerLimits {
   std::chrono::milliseconds head_time{20'000};   // from the first byte of a head to its end
   std::chrono::milliseconds idle_time{300'000};  // between requests; SDK pools keep connections for minutes
   std::size_t connections_max = 10'000;
+  PeerLimit peers;
   // How often deadlines and clients that are watched (Exchange::watch_client) are looked at, while there are
   // connections.
   std::chrono::milliseconds look_every{1'000};

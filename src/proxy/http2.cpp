@@ -28,7 +28,6 @@ constexpr std::size_t kRunningPerStreamMax = 2;
 // How far above the limit a head is still decoded, to answer 431; a bomb ends the connection.
 constexpr std::size_t kBombFactor = 4;
 constexpr std::size_t kKeptConnections = 16;
-constexpr std::chrono::seconds kLookEvery{5};
 
 nghttp2_nv field_of(std::string_view name, std::string_view value) {
   // Copied by the library: no flags.
@@ -98,6 +97,7 @@ class Session final : public Http2Host, public std::enable_shared_from_this<Sess
   asio::awaitable<void> reading(Http2Wire& wire);
   asio::awaitable<void> writing(Http2Wire& wire);
   asio::awaitable<void> watching();
+  void reset_stalled(Steady::time_point now);
   static asio::awaitable<void> request(std::shared_ptr<Session> self, std::shared_ptr<Http2Stream> stream);
 
   asio::any_io_executor executor_;
@@ -298,6 +298,7 @@ ssize_t Session::read_answer(nghttp2_session*, std::int32_t id, std::uint8_t* in
   if (count == 0 && !stream->answer_ended) return NGHTTP2_ERR_DEFERRED;
   stream->answer.copy(reinterpret_cast<char*>(into), count, stream->answer_sent);
   stream->answer_sent += count;
+  stream->answer_moved = Steady::now();
   if (stream->answer_sent == stream->answer.size()) {
     stream->answer.clear();
     stream->answer_sent = 0;
@@ -388,10 +389,20 @@ asio::awaitable<void> Session::writing(Http2Wire& wire) {
   }
 }
 
+void Session::reset_stalled(Steady::time_point now) {
+  std::vector<std::int32_t> stalled;
+  for (auto& [id, stream] : streams_) {
+    if (stream->answer.size() == stream->answer_sent) stream->answer_moved = now;
+    if (now - stream->answer_moved > limits_.stall_time) stalled.push_back(id);
+  }
+  for (std::int32_t id : stalled) reset(id, NGHTTP2_CANCEL);
+}
+
 asio::awaitable<void> Session::watching() {
   for (;;) {
-    if (!co_await net::sleep_for(kLookEvery)) co_return;
+    if (!co_await net::sleep_for(limits_.look_every)) co_return;
     const auto now = Steady::now();
+    reset_stalled(now);
     if (head_since_ && now - *head_since_ > limits_.head_time) co_return;
     if (streams_.empty() && now - idle_since_ > limits_.idle_time) co_return;
   }

@@ -25,6 +25,8 @@ struct Http2Limits {
   std::int32_t connection_window = 1024 * 1024;
   std::chrono::milliseconds head_time{20'000};   // from the first frame of a head to its last
   std::chrono::milliseconds idle_time{300'000};  // without any stream
+  std::chrono::milliseconds stall_time;          // of a stream whose answer the client does not take
+  std::chrono::milliseconds look_every;          // for what is over time
 };
 
 // A connection to the server behind; nullptr when it takes no more.

@@ -3,6 +3,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <string>
 
+#include "base/time.h"
 #include "net/client.h"
 
 namespace sebring::proxy {
@@ -55,6 +56,7 @@ struct Http2Stream {
   std::string answer;
   std::size_t answer_sent = 0;  // of `answer`
   bool answer_ended = false;
+  Steady::time_point answer_moved = Steady::now();  // there was nothing to send, or some of it went
   net::Headers trailers;
   Signal answer_went;
   // --- both

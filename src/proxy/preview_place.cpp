@@ -41,6 +41,15 @@ void keep_path_cookies(net::Headers& headers) {
   if (!kept.empty()) headers.add("Cookie", std::move(kept));
 }
 
+std::string local_host(const PreviewPlace& place) { return "localhost:" + std::to_string(place.name.port); }
+
+// Not text/plain: scripts that name no type send that.
+bool is_form(std::string_view content_type) {
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  return equals_ignore_case(type, "application/x-www-form-urlencoded") ||
+         equals_ignore_case(type, "multipart/form-data");
+}
+
 void rewrite_location(net::Headers& headers, std::string_view name, const PreviewPlace& place) {
   auto found = headers.find(name);
   if (!found) return;
@@ -51,6 +60,24 @@ void rewrite_location(net::Headers& headers, std::string_view name, const Previe
              !value.starts_with(place.prefix + "/")) {
     headers.set(std::string(name), place.prefix + value);
   }
+}
+
+// "cookies" are those of all hosts under the registered domain: other previews, often the platform.
+void confine_clearing(net::Headers& headers) {
+  if (!headers.find("Clear-Site-Data")) return;
+  std::string kept;
+  for (const net::Header& header : headers) {
+    if (!equals_ignore_case(header.name, "clear-site-data")) continue;
+    for (std::string_view kind : split(header.value, ',')) {
+      kind = trim(kind);
+      if (kind == "\"*\"") kind = R"("cache", "storage")";
+      if (kind.empty() || kind == "\"cookies\"") continue;
+      if (!kept.empty()) kept += ", ";
+      kept += kind;
+    }
+  }
+  headers.remove("Clear-Site-Data");
+  if (!kept.empty()) headers.add("Clear-Site-Data", std::move(kept));
 }
 
 }  // namespace
@@ -64,7 +91,6 @@ bool is_protected_port(std::uint16_t port) {
 }
 
 void to_server(net::RequestHead& head, const PreviewPlace& place, std::string path, bool remove_authorization) {
-  const bool upgrade = wanted_upgrade(head).has_value();
   head.headers = end_to_end(std::move(head.headers));
   head.headers.remove_if([&](const net::Header& header) {
     return starts_with_ignore_case(header.name, "x-daytona-") ||
@@ -75,21 +101,28 @@ void to_server(net::RequestHead& head, const PreviewPlace& place, std::string pa
   } else {
     remove_our_cookies(head.headers);
   }
-  const std::string host = "localhost:" + std::to_string(place.name.port);
-  head.headers.set("Host", host);
-  if (upgrade && head.headers.find("Origin").value_or("") == place.origin()) {
-    head.headers.set("Origin", "http://" + host);
-  }
+  head.headers.set("Host", local_host(place));
   head.query = remove_query_key(head.query, kQueryKey);
   head.path = std::move(path);
   head.target = head.path;
   if (!head.query.empty()) head.target += "?" + head.query;
 }
 
+void name_own_page(net::Headers& headers, const PreviewPlace& place, bool upgrade) {
+  if (headers.find("Origin").value_or("") != place.origin()) return;
+  if (upgrade) {
+    headers.set("Origin", "http://" + local_host(place));
+    headers.remove("X-Forwarded-Host");
+  } else if (!is_form(headers.find("Content-Type").value_or(""))) {
+    headers.remove("Origin");
+  }
+}
+
 std::optional<std::string> confine_cookie(std::string_view value, const PreviewPlace& place) {
   const auto parts = split(value, ';');
   const std::string_view name = trim(parts[0].substr(0, parts[0].find('=')));
-  if (is_our_cookie(name)) return std::nullopt;
+  // One without a name comes back as its value alone, which may read like a cookie of ours.
+  if (name.empty() || is_our_cookie(name)) return std::nullopt;
   std::string confined(trim(parts[0]));
   if (place.by_path()) confined.insert(0, kPathCookiePrefix);
   std::string path = place.prefix + "/";
@@ -113,6 +146,7 @@ std::optional<std::string> confine_cookie(std::string_view value, const PreviewP
 }
 
 void to_visitor(net::ResponseHead& answer, const PreviewPlace& place) {
+  confine_clearing(answer.headers);
   rewrite_location(answer.headers, "Location", place);
   rewrite_location(answer.headers, "Content-Location", place);
   answer.headers.remove("Alt-Svc");  // would lead the visitor, cookies and all, around this proxy

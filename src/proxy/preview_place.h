@@ -26,9 +26,15 @@ constexpr std::uint16_t kToolboxPort = 2280;
 constexpr std::uint16_t kTerminalPort = 22222;
 
 // The request as the sandbox's server gets it: addressed to localhost:<port>, without our headers, cookies and query
-// key. Its target is set from `path` and the request's query. A page's own Origin on an upgrade becomes the server's,
-// since most servers compare it with Host.
+// key. Its target is set from `path` and the request's query.
 void to_server(net::RequestHead& head, const PreviewPlace& place, std::string path, bool remove_authorization);
+
+// Lets servers take what a preview's own page asks for what it is, after the forwarded headers are set. Some compare
+// Origin with Host, which says localhost, others with X-Forwarded-Host.
+// - An upgrade comes from localhost throughout: servers that want an Origin there compare it with one of the two.
+// - Other requests come without one, which is as good as one's own, but for forms: frameworks that insist on an Origin
+//   there are told their public name.
+void name_own_page(net::Headers& headers, const PreviewPlace& place, bool upgrade);
 
 // The answer as the visitor gets it: redirects to localhost come back to the preview, cookies stay on this host,
 // nothing may speak for the platform. By path also: no rights of the platform's origin.

@@ -33,6 +33,8 @@ TEST_CASE("cookies of a sandbox stay on its host") {
       {"Daytona-Sandbox-Auth-x=y; Path=/", ""},
       {" daytona-preview-page-accepted=true", ""},
       {"sebring_session=x", ""},
+      {"=daytona-sandbox-auth-x=y", ""},
+      {"; Domain=preview.test", ""},
   };
   for (const Row& row : rows) {
     CAPTURE(row.value);
@@ -86,7 +88,7 @@ TEST_CASE("what the server gets to see") {
   to_server(kept, by_host(), "/x", false);
   CHECK(kept.target == "/x?a=1&b");
   CHECK(*kept.headers.find("Host") == "localhost:3000");
-  CHECK(*kept.headers.find("Origin") == "http://localhost:3000");
+  CHECK(*kept.headers.find("Origin") == "https://3000-x.preview.test");
   CHECK(*kept.headers.find("Authorization") == "Bearer mine");
   CHECK(*kept.headers.find("Cookie") == "a=1; b=2");
   CHECK(kept.headers.count("Cookie") == 1);
@@ -95,15 +97,46 @@ TEST_CASE("what the server gets to see") {
   CHECK_FALSE(kept.headers.find("Upgrade"));
 
   net::RequestHead without = head;
-  without.headers.set("Origin", "https://evil.example");
   to_server(without, by_host(), "/x", true);
   CHECK_FALSE(without.headers.find("Authorization"));
-  CHECK(*without.headers.find("Origin") == "https://evil.example");
 
   net::RequestHead path = head;
   path.headers.set("Cookie", "session=platform; pv_a=1; daytona-sandbox-auth-x=s; pv_b=2");
   to_server(path, by_path(), "/x", false);
   CHECK(*path.headers.find("Cookie") == "a=1; b=2");
+}
+
+TEST_CASE("what a page of the preview asks") {
+  struct Row {
+    std::string_view origin, type;
+    bool upgrade;
+    std::string_view origin_then;  // "": none
+    bool forwarded_host;
+  } const rows[] = {
+      {"https://3000-x.preview.test", "", true, "http://localhost:3000", false},
+      {"https://3000-x.preview.test", "", false, "", true},
+      {"https://3000-x.preview.test", "application/json", false, "", true},
+      {"https://3000-x.preview.test", "text/plain;charset=UTF-8", false, "", true},
+      {"https://3000-x.preview.test", "Multipart/Form-Data; boundary=b", false, "https://3000-x.preview.test", true},
+      {"https://3000-x.preview.test", "application/x-www-form-urlencoded", false, "https://3000-x.preview.test", true},
+      {"http://3000-x.preview.test", "", true, "http://3000-x.preview.test", true},
+      {"https://3001-x.preview.test", "", false, "https://3001-x.preview.test", true},
+      {"https://evil.example", "", true, "https://evil.example", true},
+      {"https://evil.example", "application/json", false, "https://evil.example", true},
+      {"null", "", false, "null", true},
+      {"", "", false, "", true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.origin);
+    CAPTURE(row.type);
+    net::Headers headers;
+    headers.add("X-Forwarded-Host", "3000-x.preview.test");
+    if (!row.origin.empty()) headers.add("Origin", std::string(row.origin));
+    if (!row.type.empty()) headers.add("Content-Type", std::string(row.type));
+    name_own_page(headers, by_host(), row.upgrade);
+    CHECK(headers.find("Origin").value_or("") == row.origin_then);
+    CHECK(headers.find("X-Forwarded-Host").has_value() == row.forwarded_host);
+  }
 }
 
 TEST_CASE("by path nothing speaks for the platform") {
@@ -115,6 +148,24 @@ TEST_CASE("by path nothing speaks for the platform") {
   CHECK_FALSE(answer.headers.find("Clear-Site-Data"));
   CHECK_FALSE(answer.headers.find("Service-Worker-Allowed"));
   CHECK(answer.headers.count("Content-Security-Policy") == 2);
+}
+
+TEST_CASE("cookies of other hosts are not cleared") {
+  struct Row {
+    std::string_view said, then;
+  } const rows[] = {
+      {R"("cookies")", ""},
+      {R"("cache", "cookies","storage")", R"("cache", "storage")"},
+      {R"("*")", R"("cache", "storage")"},
+      {R"("executionContexts")", R"("executionContexts")"},
+      {"", ""},
+  };
+  for (const Row& row : rows) {
+    net::ResponseHead answer;
+    answer.headers.add("Clear-Site-Data", std::string(row.said));
+    to_visitor(answer, by_host());
+    CHECK(answer.headers.find("Clear-Site-Data").value_or("") == row.then);
+  }
 }
 
 TEST_CASE("local paths") {

@@ -110,13 +110,20 @@ bool speaks_http2(Pipe& pipe) {
 }
 
 struct State {
-  State(asio::any_io_executor the_executor, Certificate the_certificate, net::Server& the_server)
-      : executor(the_executor), certificate(std::move(the_certificate)), behind(&the_server), acceptor(the_executor) {}
+  State(asio::any_io_executor the_executor, Certificate the_certificate, net::Server& the_server, TlsLimits the_limits)
+      : executor(the_executor),
+        certificate(std::move(the_certificate)),
+        behind(&the_server),
+        acceptor(the_executor),
+        limits(std::move(the_limits)),
+        by_peer(limits.peers.each_max) {}
   asio::any_io_executor executor;
   Certificate certificate;
   net::Server* behind;  // nullptr once the front has gone
   tcp::acceptor acceptor;
   std::size_t connections = 0;
+  TlsLimits limits;
+  net::OpenCounts by_peer;
 };
 
 // A connection to the server behind, for one request after the other of a client that speaks HTTP/2.
@@ -138,13 +145,16 @@ std::unique_ptr<net::ByteStream> connect_behind(State& state, const std::string&
 asio::awaitable<void> carry_http2(std::shared_ptr<State> state, Pipe& pipe, std::string peer) {
   using asio::experimental::awaitable_operators::operator||;
   TlsWire wire(pipe);
-  co_await serve_http2(wire, [state, peer] { return connect_behind(*state, peer); }, {});
+  const Http2Limits limits{.stall_time = state->limits.stall_time, .look_every = state->limits.look_every};
+  co_await serve_http2(wire, [state, peer] { return connect_behind(*state, peer); }, limits);
   co_await (pipe.outside.async_shutdown(kToken) || net::sleep_for(kGoodbyeTime));
   boost::system::error_code ignored;
   pipe.outside.lowest_layer().close(ignored);
 }
 
 asio::awaitable<void> serve(std::shared_ptr<State> state, tcp::socket socket, std::string peer) {
+  std::optional<net::OpenCounts::Hold> counted;
+  if (state->limits.peers.counts(peer) && !counted.emplace(state->by_peer.hold(net::peer_network(peer)))) co_return;
   const int on = 1;
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   Pipe pipe(std::move(socket), state->certificate.current(), state->executor);
@@ -196,6 +206,7 @@ class TlsFrontImpl final : public TlsFront {
     if (code) {
       return fail(Errc::conflict, "listen with TLS on " + address + ":" + std::to_string(port) + ": " + code.message());
     }
+    net::give_up_vanished(state_->acceptor.native_handle());
     asio::co_spawn(state_->executor, accept_all(state_), asio::detached);
     return state_->acceptor.local_endpoint(code).port();
   }
@@ -210,6 +221,7 @@ class TlsFrontImpl final : public TlsFront {
     state_->acceptor.assign(bound.ss_family == AF_INET6 ? tcp::v6() : tcp::v4(), listening.get(), code);
     if (code) return fail(Errc::internal, "adopt a listening socket: " + code.message());
     listening.release();
+    net::give_up_vanished(state_->acceptor.native_handle());
     asio::co_spawn(state_->executor, accept_all(state_), asio::detached);
     return {};
   }
@@ -227,10 +239,11 @@ class TlsFrontImpl final : public TlsFront {
 }  // namespace
 
 Result<std::unique_ptr<TlsFront>> make_tls_front(asio::any_io_executor executor, TlsFiles files, net::Server& behind,
-                                                 std::function<void(std::string)> problem) {
+                                                 std::function<void(std::string)> problem, TlsLimits limits) {
   Certificate certificate(std::move(files), std::move(problem));
   SB_CHECK(certificate.load());
-  return std::make_unique<TlsFrontImpl>(std::make_shared<State>(std::move(executor), std::move(certificate), behind));
+  return std::make_unique<TlsFrontImpl>(
+      std::make_shared<State>(std::move(executor), std::move(certificate), behind, std::move(limits)));
 }
 
 }  // namespace sebring::proxy

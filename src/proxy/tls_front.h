@@ -14,6 +14,12 @@ struct TlsFiles {
   std::string key;          // PEM
 };
 
+struct TlsLimits {
+  net::PeerLimit peers;
+  std::chrono::milliseconds stall_time{300'000};  // of an HTTP/2 stream whose answer the client does not take
+  std::chrono::milliseconds look_every{5'000};
+};
+
 class TlsFront {
  public:
   virtual ~TlsFront() = default;
@@ -29,6 +35,7 @@ class TlsFront {
 // when they change; a new pair that does not fit is reported to `problem` once, and the old one goes on.
 // Errc::invalid_argument when the first pair can not be used.
 Result<std::unique_ptr<TlsFront>> make_tls_front(net::asio::any_io_executor executor, TlsFiles files,
-                                                 net::Server& behind, std::function<void(std::string)> problem);
+                                                 net::Server& behind, std::function<void(std::string)> problem,
+                                                 TlsLimits limits = {});
 
 }  // namespace sebring::proxy

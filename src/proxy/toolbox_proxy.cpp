@@ -167,7 +167,7 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, 
     if (auto woken = co_await shared_.access.wake(sandbox.id)) sandbox = std::move(*woken);
   }
   if (!sandbox.started) co_return fail(not_started(sandbox.state));
-  OpenCounts::Hold hold = shared_.open.hold(sandbox.id);
+  net::OpenCounts::Hold hold = shared_.open.hold(sandbox.id);
   if (!hold) co_return fail(Errc::exhausted, "too many open requests to this sandbox");
   std::optional<ActivityKeeper::Use> use;
   if (head.method == "GET" && head.path == "/system/metrics") {
@@ -195,7 +195,7 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, 
       server.close();
     });
   };
-  auto done = co_await forward(exchange, shared_.pool, std::move(upstream), std::move(what));
+  auto done = co_await forward(exchange, shared_.pool, upstream, what);
   if (done || exchange.status_sent() != 0 || done.error().code() == Errc::cancelled) co_return done;
   // The state may have changed since it was looked up; then that is the answer, not a broken connection.
   auto now = co_await shared_.access.find(sandbox.id);

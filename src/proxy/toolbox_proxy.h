@@ -4,11 +4,11 @@
 #include <memory>
 
 #include "net/exchange.h"
+#include "net/open_counts.h"
 #include "proxy/access.h"
 #include "proxy/activity.h"
 #include "proxy/headers.h"
 #include "proxy/live.h"
-#include "proxy/open_counts.h"
 #include "proxy/trusted.h"
 #include "proxy/upstream_pool.h"
 
@@ -20,7 +20,7 @@ struct Shared {
   UpstreamPool pool;
   ActivityKeeper activity;
   LiveUses live;
-  OpenCounts open;
+  net::OpenCounts open{4'000};  // by sandbox: 40 % of the connections that one listener accepts
   TrustedProxies trusted;
 
   Shared(asio::any_io_executor executor, Access& the_access, TrustedProxies the_trusted = {})

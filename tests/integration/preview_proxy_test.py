@@ -9,7 +9,9 @@ import unittest
 import urllib.parse
 import uuid
 
-from proxy_rig import (KEY, OTHER_KEY, TOKEN, DialServer, Process, Proxy, RawServer, read_head, tcp_listener)
+import websocket_suite
+from proxy_rig import (KEY, OTHER_KEY, TOKEN, DialServer, Process, Proxy, RawServer, keepalive_of, limit_of_one_address,
+                       read_head, tcp_listener)
 
 BROWSER = {"User-Agent": "Mozilla/5.0 (X11) Chrome/130", "Accept": "text/html,application/xhtml+xml",
            "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none"}
@@ -443,6 +445,28 @@ class Passing(unittest.TestCase):
         for name in ("Alt-Svc", "X-Drop"):
             self.assertNotIn(name, headers)
 
+    def test_answers_that_are_refused(self):
+        interim = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+        last = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+        coded = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+        for answer, status in ((interim * 50 + last, 200), (interim * 200 + last, 502), (coded % b"chunked", 200),
+                               (coded % b"gzip, chunked", 502), (coded % b"chunked, gzip", 502), (coded % b"gzip", 502)):
+            def serve(connection):
+                read_head(connection)
+                connection.sendall(answer)
+            port, _ = self.raw_server(serve)
+            self.assertEqual(get(label=public, port=port)[0], status, answer[:60])
+
+    def test_body_that_breaks_late(self):
+        with proxy.connect() as connection:
+            connection.sendall(b"POST /sink HTTP/1.1\r\nHost: %s\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n" % host_of(public).encode())
+            time.sleep(0.2)
+            connection.sendall(b"zz\r\n")
+            self.assertIn(b"HTTP/1.1 400 ", connection.recv(4096))
+
+    def test_connect(self):
+        self.assertIn(b"HTTP/1.1 400 ", proxy.raw("CONNECT / HTTP/1.1\r\nHost: %s\r\n\r\nGET /evil" % host_of(public)))
+
     def test_upgrade_of_any_protocol(self):
         def serve(connection):
             head, rest = read_head(connection)
@@ -480,7 +504,35 @@ class Passing(unittest.TestCase):
         for origin in ("http://" + host_of(public, port), "http://evil.test"):
             self.assertEqual(get(label=public, port=port, headers={**upgrade, "Origin": origin})[0], 403)
         self.assertIn("Origin: http://localhost:%d\r\n" % port, seen[0])
+        self.assertNotIn("X-Forwarded-Host:", seen[0])  # for servers that compare Origin with it
+        self.assertIn("X-Forwarded-Host: " + host_of(public, port), seen[1])
         self.assertIn("Origin: http://evil.test\r\n", seen[1])
+
+    def test_websockets_of_our_own(self):
+        """Autobahn's cases at net's WebSockets, as the toolbox has them; they do not compress."""
+        found = websocket_suite.outcomes("ws://127.0.0.1:%d/preview/%s/3000/socket" % (proxy.port, public))
+        self.assertGreater(len(found), 250)
+        self.assertEqual({case: why for case, (ranks, why) in found.items() if max(ranks) > 2 and not case.startswith(("12.", "13."))}, {})
+
+    def test_own_page(self):
+        own = "http://" + host_of(public)
+        seen = [seen_of(label=public, method="POST", body=b"{}", headers={"Origin": origin, "Content-Type": kind})["headers"]
+                for origin in (own, "http://evil.test") for kind in ("application/json", "multipart/form-data; boundary=b")]
+        self.assertEqual([headers.get("origin") for headers in seen], [None, own, "http://evil.test", "http://evil.test"])
+        self.assertEqual({headers["x-forwarded-host"] for headers in seen}, {host_of(public)})
+
+    def test_connections_of_one_address(self):
+        def greet(connection):
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x.preview.test\r\n\r\n")
+            try:
+                return connection if b" 200 " in connection.recv(4096) else None
+            except ConnectionError:
+                return None
+        limit_of_one_address(self, proxy.port, greet)
+
+    def test_peers_that_vanish(self):
+        with proxy.connect():
+            self.assertTrue(keepalive_of(proxy.port))
 
     def test_no_h2c(self):
         seen = seen_of(label=public, headers={"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c",

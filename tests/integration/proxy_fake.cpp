@@ -25,6 +25,7 @@ using namespace sebring::proxy;
 namespace bj = boost::json;
 
 constexpr std::chrono::minutes kKeepShell{10};
+constexpr std::chrono::milliseconds kLookEvery{200};
 
 std::string text(const bj::object& o, std::string_view name) {
   const bj::value* value = o.if_contains(name);
@@ -131,8 +132,10 @@ class Rig {
 int main(int argc, char** argv) {
   asio::io_context io(1);
   Rig rig(io, argc > 1 ? argv[1] : "");
+  const net::PeerLimit peers{.each_max = 20,
+                             .is_proxy = [](const std::string& address) { return address == "127.0.0.1"; }};
   auto server = net::make_server(
-      io.get_executor(), {.look_every = std::chrono::milliseconds(200)},
+      io.get_executor(), {.peers = peers, .look_every = kLookEvery},
       [&](net::Exchange& exchange) { return rig.handle(exchange, "http"); },
       [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
   auto port = server->listen_tcp("127.0.0.1", 0);
@@ -151,13 +154,14 @@ int main(int argc, char** argv) {
 #endif
   unsigned tls_port = 0;
   auto secure_server = net::make_server(
-      io.get_executor(), {.look_every = std::chrono::milliseconds(200)},
+      io.get_executor(), {.peers = peers, .look_every = kLookEvery},
       [&](net::Exchange& exchange) { return rig.handle(exchange, "https"); },
       [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
   std::unique_ptr<TlsFront> front;
   if (argc > 4) {
     auto made = make_tls_front(io.get_executor(), {.certificate = argv[3], .key = argv[4]}, *secure_server,
-                               [](std::string text) { std::fprintf(stderr, "%s\n", text.c_str()); });
+                               [](std::string text) { std::fprintf(stderr, "%s\n", text.c_str()); },
+                               {.peers = peers, .stall_time = std::chrono::seconds(2), .look_every = kLookEvery});
     if (!made) return std::fprintf(stderr, "%s\n", made.error().message().c_str()), 1;
     front = std::move(*made);
     tls_port = front->listen_tcp("127.0.0.1", 0).value();

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import uuid
 
 BUILD = os.environ.get("SEBRING_BUILD", os.path.join(os.path.dirname(__file__), "..", "..", "build"))
@@ -145,6 +146,45 @@ class Proxy:
                 if not piece:
                     return answer
                 answer += piece
+
+
+def limit_of_one_address(test, port, is_served):
+    """Of one address the rig takes 20 connections; others and proxies are not concerned, and what is closed is free again.
+    `is_served` gives the connection when it is, which may be another object by then."""
+    def served(source, keep):
+        connection = socket.socket()
+        connection.settimeout(10)
+        connection.bind((source, 0))
+        connection.connect(("127.0.0.1", port))
+        found = is_served(connection)
+        keep.append(found or connection)
+        return found is not None
+    held = []
+    for _ in range(30):
+        test.assertTrue(served("127.0.0.1", held))  # the rig takes it for a proxy
+    own = []
+    for number in range(25):
+        test.assertEqual(served("127.0.0.9", own), number < 20, number)
+    test.assertTrue(served("127.0.0.10", held))
+    for connection in own:
+        connection.close()
+    deadline = time.monotonic() + 5
+    while not served("127.0.0.9", held):
+        test.assertLess(time.monotonic(), deadline, "closed connections still count")
+        time.sleep(0.1)
+    for connection in held:
+        connection.close()
+
+
+def keepalive_of(port):
+    """Whether the kernel watches the peers of a listener's connections: the timers of /proc/net/tcp."""
+    timers = []
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        for line in table.readlines()[1:]:
+            fields = line.split()
+            if fields[1].endswith(":%04X" % port) and fields[3] == "01":
+                timers.append(fields[5].partition(":")[0])
+    return timers != [] and set(timers) == {"02"}
 
 
 class DialServer:

@@ -176,6 +176,34 @@ class Copy(unittest.TestCase):
         done = cli("cp", f"cli-box:{self.remote}/x/a b", self.local / "back")
         self.assertEqual((done.returncode, (self.local / "back").read_bytes() == data), (0, True), done.stderr)
 
+    def test_from_the_working_directory(self):
+        name = self.local.name
+        self.assertEqual(server.execute(box, f"mkdir -p {name}/in && echo deep > {name}/in/x")["exitCode"], 0)
+        for source, target in ((name, "a"), (name + "/", "b"), (f"./{name}", "c")):
+            done = cli("cp", f"cli-box:{source}", self.local / target)
+            self.assertEqual((done.returncode, done.stderr), (0, b""), source)
+            self.assertEqual((self.local / target / "in/x").read_text(), "deep\n", source)
+
+    def test_what_stands_in_the_way(self):
+        done = server.execute(box, f"mkdir -p {self.remote} && cd {self.remote} && echo new > x && echo rest > x.part && echo long > $(printf n%.0s $(seq 255))")
+        self.assertEqual(done["exitCode"], 0, done)
+        tree = self.local / "tree"
+        self.assertEqual(cli("cp", f"cli-box:{self.remote}", tree).returncode, 0)
+        self.assertEqual({one.name: one.read_text() for one in tree.iterdir()}, {"x": "new\n", "x.part": "rest\n", "n" * 255: "long\n"})
+        # What somebody has begun by that name, a link, a pipe: each stays what it is.
+        (self.local / "y.part").write_text("mine")
+        (self.local / "real").write_text("old and longer")
+        (self.local / "y").symlink_to("real")
+        os.mkfifo(self.local / "pipe")
+        self.assertEqual(cli("cp", f"cli-box:{self.remote}/x", self.local / "y").returncode, 0)
+        self.assertEqual([(self.local / name).read_text() for name in ("y.part", "real")], ["mine", "new\n"])
+        self.assertTrue((self.local / "y").is_symlink())
+        with subprocess.Popen(["cat", self.local / "pipe"], stdout=subprocess.PIPE) as reader:
+            self.assertEqual(cli("cp", f"cli-box:{self.remote}/x", self.local / "pipe").returncode, 0)
+            self.assertEqual(reader.communicate(timeout=20)[0], b"new\n")
+        self.assertTrue((self.local / "pipe").is_fifo())
+        self.assertEqual(sorted(one.name for one in self.local.iterdir()), ["pipe", "real", "tree", "y", "y.part"])
+
     def test_tree_and_streams(self):
         (self.local / "tree/in").mkdir(parents=True)
         for name in ("tree/1", "tree/in/gr\u00fc\u00df", "tree/in/empty"):
@@ -196,6 +224,7 @@ class Copy(unittest.TestCase):
             done = cli("cp", *wrong)
             self.assertIn(done.returncode, (1, 2), wrong)
             self.assertTrue(done.stderr, wrong)
+        self.assertIn(b"/etc/nobodys: Permission denied", cli("cp", "/etc/hostname", "cli-box:/etc/nobodys").stderr)
         self.assertEqual(cli("cp", "only-one").returncode, 2)
 
 

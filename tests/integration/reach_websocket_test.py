@@ -12,19 +12,21 @@ import tarfile
 import tempfile
 import unittest
 
-from harness import Leftovers, Server
+import websocket_suite
+from harness import Leftovers, Server, free_port
 from reach_rig import HERE, Reach, eventually
 from ws import WebSocket
 
 MANY = int(os.environ.get("SEBRING_TEST_SOCKETS", "1000"))
 SERVER = """
-const { WebSocketServer } = require("/home/daytona/ws");
-const server = new WebSocketServer({ port: 4000, host: "127.0.0.1", perMessageDeflate: true, maxPayload: 32 << 20 });
+const { WebSocketServer } = require("%s");
+const server = new WebSocketServer({ port: %d, host: "127.0.0.1", perMessageDeflate: true, maxPayload: 32 << 20 });
 server.on("connection", (socket) => {
-  socket.on("message", (data, binary) => socket.send(data, { binary, compress: false }));
+  socket.on("message", (data, binary) => socket.send(data, { binary, compress: %s }));
   socket.on("error", () => {});
 });
 """
+PLAIN, PACKING = 4000, 4001  # two of them: one compresses what it says
 
 
 def frame(opcode, data=b"", fin=True, rsv=0, masked=True, size=None):
@@ -137,10 +139,12 @@ class Sockets(unittest.TestCase):
         with tarfile.open(fileobj=packed, mode="w") as archive:
             archive.add(pathlib.Path(made.stdout.strip().splitlines()[-1]) / "node_modules/ws", "ws")
         cls.reach.put(cls.box, "/home/daytona/ws.tar", packed.getvalue())
-        cls.reach.put(cls.box, "/home/daytona/echo.js", SERVER.encode())
         assert cls.server.execute(cls.box, "tar xf ws.tar")["exitCode"] == 0
-        cls.reach.run_in_background(cls.box, "node echo.js")
-        assert eventually(lambda: cls.reach.ask(cls.box, 4000)[0] == 426, 60), "the echo server does not answer"
+        for port in (PLAIN, PACKING):
+            program = SERVER % ("/home/daytona/ws", port, "true" if port == PACKING else "false")
+            cls.reach.put(cls.box, f"/home/daytona/echo{port}.js", program.encode())
+            cls.reach.run_in_background(cls.box, f"node echo{port}.js")
+            assert eventually(lambda: cls.reach.ask(cls.box, port)[0] == 426, 60), "the echo server does not answer"
 
     @classmethod
     def tearDownClass(cls):
@@ -148,7 +152,7 @@ class Sockets(unittest.TestCase):
         cls.directory.cleanup()
         cls.leftovers.__exit__(None, None, None)
 
-    def preview(self, port=4000, path="/"):
+    def preview(self, port=PLAIN, path="/"):
         return Raw(self.server.port, path, {"Host": self.reach.host(self.box, port)})
 
     def terminal(self):
@@ -193,7 +197,7 @@ class Sockets(unittest.TestCase):
                 raw.socket.close()
 
     def test_handshakes(self):
-        host = self.reach.host(self.box, 4000)
+        host = self.reach.host(self.box, PLAIN)
         good = {"Host": host, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
                 "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
         for change, status in (({}, 101), ({"Connection": "keep-alive, Upgrade"}, 101), ({"Upgrade": "WebSocket"}, 101),
@@ -208,7 +212,7 @@ class Sockets(unittest.TestCase):
             self.assertTrue(got == status or (status is None and got != 101), (change, got))
 
     def test_compression_is_between_the_ends(self):
-        raw = Raw(self.server.port, "/", {"Host": self.reach.host(self.box, 4000), "Sec-WebSocket-Extensions": "permessage-deflate"})
+        raw = Raw(self.server.port, "/", {"Host": self.reach.host(self.box, PLAIN), "Sec-WebSocket-Extensions": "permessage-deflate"})
         self.assertIn("permessage-deflate", raw.client.head)
         import zlib
         packer = zlib.compressobj(wbits=-15)
@@ -216,6 +220,23 @@ class Sockets(unittest.TestCase):
         raw.socket.sendall(frame(1, data, rsv=4))
         self.assertEqual(raw.frames(count=1), [(1, b"packed " * 100)])
         raw.socket.close()
+
+    def test_the_suite_sees_no_difference(self):
+        """Autobahn's cases through the preview end as well as at the same server without anything between."""
+        made = subprocess.run([HERE / "env" / "create", "typescript-browser"], stdout=subprocess.PIPE, text=True, check=True)
+        servers, port = made.stdout.split()[-1], free_port()
+        with subprocess.Popen([servers + "/bin/node", "-e", SERVER % (servers + "/node_modules/ws", port, "true")]) as server:
+            try:
+                self.assertTrue(eventually(lambda: socket.create_connection(("127.0.0.1", port), 5).close() is None))
+                direct = websocket_suite.outcomes(f"ws://127.0.0.1:{port}/")
+            finally:
+                server.kill()
+        host = self.reach.host(self.box, PACKING)
+        through = websocket_suite.outcomes(f"ws://{host}/", host.partition(":")[0])
+        self.assertGreater(len(through), 250)
+        self.assertEqual(through.keys(), direct.keys())
+        self.assertEqual({case: (found, direct[case]) for case, found in through.items() if any(
+            mine > bare for mine, bare in zip(found[0], direct[case][0])) or max(found[0]) > 2}, {})
 
     def test_slow_reader_holds_nobody_up(self):
         slow = self.preview(3000, "/ws")

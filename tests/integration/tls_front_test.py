@@ -1,4 +1,5 @@
 """TLS in front of the proxy: its own certificate, changed while it runs."""
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import time
 import unittest
 
 import h2
-from proxy_rig import KEY, TOKEN, DialServer, Process, Proxy, read_head
+from proxy_rig import KEY, TOKEN, DialServer, Process, Proxy, limit_of_one_address, read_head
 
 
 def make_certificate(directory, name):
@@ -58,6 +59,14 @@ def connect(name="first", protocols=("http/1.1",), **options):
         setattr(context, key, value)
     raw = socket.create_connection(("127.0.0.1", proxy.tls_port), timeout=15)
     return context.wrap_socket(raw, server_hostname=host())
+
+
+def tls_hello(raw):
+    try:
+        context = ssl.create_default_context(cafile=os.path.join(directory, "first.crt"))
+        return context.wrap_socket(raw, server_hostname=host())
+    except OSError:
+        return None
 
 
 def ask(connection, path="/", more="", method="GET", body=b""):
@@ -141,6 +150,9 @@ class Tls(unittest.TestCase):
                     pass
         with connect() as connection:
             ask(connection)
+
+    def test_connections_of_one_address(self):
+        limit_of_one_address(self, proxy.tls_port, tls_hello)
 
     def test_client_that_goes(self):
         for _ in range(20):
@@ -226,6 +238,15 @@ class Http2(unittest.TestCase):
         connection.send(*(h2.frame(h2.RST, 0, stream, bytes(4)) for stream in hanging))
         self.assertEqual(connection.outcome(connection.open(h2.request(host()))), ("head", 200))
 
+    def test_stream_whose_answer_is_not_taken(self):
+        connection = self.connection()
+        stream = connection.open(h2.request(host(), "/source?bytes=50000000"))
+        slow = connection.open(h2.request(host(), "/hang"))  # says nothing for as long, which it may
+        self.assertEqual(connection.outcome(stream), ("head", 200))
+        self.assertEqual(connection.outcome(stream), ("reset", 8))
+        self.assertEqual(connection.outcome(connection.open(h2.request(host()))), ("head", 200))
+        connection.send(h2.frame(h2.RST, 0, slow, bytes(4)))
+
     def test_what_can_not_be_said_is_refused(self):
         good = [(":method", "GET"), (":scheme", "https"), (":authority", host()), (":path", "/")]
 
@@ -297,7 +318,18 @@ class Http2(unittest.TestCase):
             self.assertIn(connection.ended(), (None, 1, 2, 11))
         except OSError:
             pass
-        self.still_serves()
+        # Frames that want an answer each, that say nothing, that change what others are sent.
+        rows = {h2.SETTINGS: (0, bytes.fromhex("000400000001")), h2.PING: (0, bytes(8)), h2.PRIORITY: (7, bytes(5)),
+                h2.DATA: (1, b""), h2.WINDOW: (1, bytes.fromhex("00000001")), h2.CONTINUATION: (1, b"")}
+        for kind, (stream, payload) in rows.items():
+            connection = self.connection()
+            flags = 0 if kind == h2.CONTINUATION else h2.END_HEADERS
+            connection.open(h2.request(host(), "/source?bytes=1000000" if kind == h2.WINDOW else "/sink", "POST"), flags)
+            with contextlib.suppress(OSError):
+                for _ in range(20):
+                    connection.send(*(h2.frame(kind, 0, stream, payload) for _ in range(500)))
+            connection.tls.close()
+            self.still_serves()
         self.assertLess(proxy_memory() - before, 64 << 20)
 
     def test_nonsense(self):
