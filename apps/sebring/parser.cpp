@@ -27,6 +27,7 @@ std::string home_directory() {
 
 Parser::Parser()
     : app_(std::make_unique<CLI::App>("sebring: a sandbox platform that speaks the Daytona API", "sebring")) {
+  app_->set_version_flag("--version", "sebring " SEBRING_VERSION, "version of this program");
   app_->require_subcommand(1);
 }
 Parser::~Parser() = default;

@@ -19,6 +19,14 @@ def doctor(before=""):
     return json.loads(done.stdout), done.returncode
 
 
+class Version(unittest.TestCase):
+    def test_flag_and_command_agree(self):
+        said = [subprocess.run([BUILD / "sebring", word], capture_output=True, text=True, check=True, env=clean_environment()).stdout
+                for word in ("--version", "version")]
+        self.assertRegex(said[0], r"^sebring \d+\.\d+\.\d+\n$")
+        self.assertEqual(said[0], said[1])
+
+
 class Doctor(unittest.TestCase):
     def test_what_works_here_is_good(self):
         report, code = doctor()
