@@ -17,7 +17,7 @@ def api_rows():
 
 
 # Routes that are there to say why not.
-REFUSED = {("/init", "POST")}
+REFUSED = {("/init", "POST"), ("/computeruse/{rest...}", "*")}
 
 
 def text_of(expression, names):

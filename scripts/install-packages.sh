@@ -16,9 +16,13 @@ group_packages() {
         echo clang-19 lld-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev ccache ninja-build cmake pkg-config
         echo libboost1.81-dev libssl-dev libseccomp-dev libsqlite3-dev libspdlog-dev libfmt-dev libcli11-dev
         echo libarchive-dev libzstd-dev libssh-dev libssh2-1-dev libcurl4-openssl-dev libmnl-dev libnftnl-dev
-        echo doctest-dev zlib1g-dev libpcre2-dev libnghttp2-dev
+        echo doctest-dev zlib1g-dev libpcre2-dev libnghttp2-dev libjemalloc-dev
         ;;
-    run) echo mmdebstrap btrfs-progs nftables iproute2 e2fsprogs zstd python3 ;;
+    run)
+        echo mmdebstrap btrfs-progs nftables iproute2 e2fsprogs zstd python3
+        # Names under localhost, as previews have, for programs that ask the C library.
+        echo libnss-myhostname
+        ;;
     test)
         echo python3 python3-venv docker-registry skopeo umoci openssh-client openssh-server rsync nginx git strace curl procps
         echo busybox-static musl-tools gcc zsh openssl nghttp2-client

@@ -9,6 +9,7 @@ STOCK = {
     "overlay layers by descriptor": "advice",
     "mounts from detached mounts": "advice",
     "net.ipv4.ip_forward": "advice",
+    "preview names": "advice",
     "kernel.kptr_restrict": "advice",
 }
 EXPECTED = {

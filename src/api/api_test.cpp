@@ -163,6 +163,7 @@ TEST_CASE("bad bodies and queries change nothing") {
       {"POST", "/sandbox", R"({"buildInfo": {"dockerfileContent": "FROM x"}})", 501, "buildInfo is not available"},
       {"POST", "/sandbox", R"({"buildInfo": {}, "snapshot": "x"})", 400, "when using a build info entry"},
       {"POST", "/sandbox", R"({"secrets": [{"A": "b"}]})", 501, "secrets is not available"},
+      {"POST", "/sandbox", R"({"gpuType": ["H100"]})", 501, "gpuType is not available"},
       {"POST", "/sandbox", R"({"name": "see http://x"})", 400, "must not contain HTML tags"},
       {"POST", "/sandbox", "{\"name\": \"" + std::string(2'000'000, 'x') + "\"}", 413, "too large"},
       {"GET", "/sandbox?limit=0", "", 400, "limit must not be less than 1"},

@@ -38,6 +38,12 @@ asio::awaitable<Result<proxy::Sandbox>> ProxyAccess::find(std::string sandbox_id
   co_return for_proxy(co_await access_.find(std::move(sandbox_id)));
 }
 
+std::optional<Result<proxy::Sandbox>> ProxyAccess::find_now(const std::string& sandbox_id) {
+  auto found = access_.find_now(sandbox_id);
+  if (!found) return std::nullopt;
+  return for_proxy(*std::move(found));
+}
+
 asio::awaitable<Result<Grant>> ProxyAccess::authorize_bearer(std::string sandbox_id, std::string token, std::string) {
   co_return for_proxy(co_await access_.authorize_key(std::move(sandbox_id), std::move(token)), Grant::Kind::key);
 }

@@ -30,8 +30,8 @@ Result<void> refuse_unknown_abilities(json::ObjectReader& body) {
   for (std::string_view field : {"kvm", "spot"}) {
     if (body.boolean(field).value_or(false)) return missing(field);
   }
-  if (const bj::array* secrets = body.array("secrets"); secrets != nullptr && !secrets->empty()) {
-    return missing("secrets");
+  for (std::string_view field : {"secrets", "gpuType"}) {
+    if (const bj::array* list = body.array(field); list != nullptr && !list->empty()) return missing(field);
   }
   return {};
 }

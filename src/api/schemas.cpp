@@ -36,7 +36,8 @@ constexpr SchemaEntry kSchemas[] = {
     {"CreateSandbox",
      "name:string? snapshot:string? user:string? env:map? labels:map? public:boolean? networkBlockAll:boolean? "
      "networkAllowList:string? target:string? autoStopInterval:integer? autoPauseInterval:integer? "
-     "autoArchiveInterval:integer? autoDeleteInterval:integer? ttlMinutes:integer?"},
+     "autoArchiveInterval:integer? autoDeleteInterval:integer? ttlMinutes:integer? linkedSandbox:string? "
+     "queueTimeout:integer?"},
     {"ForkSandbox", "name:string?"},
     {"CreateSandboxSnapshot", "name:string includeMemory:boolean?"},
     {"ResizeSandbox", "cpu:integer? memory:integer? disk:integer?"},

@@ -1,5 +1,6 @@
 // Programs and files that the server starts or reads, and the port that it wants.
 #include <linux/magic.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <sys/socket.h>
@@ -111,6 +112,27 @@ Finding port(const config::Config& config) {
   return out;
 }
 
+// Browsers and curl know by themselves that names under localhost are this machine; what asks the C library (Python,
+// Node) finds only what the library finds.
+Finding preview_names(const config::Config& config) {
+  const std::string domain = config.preview_domain.empty() ? "preview.localhost" : config.preview_domain;
+  const std::string name = "3000-doctor." + domain.substr(0, domain.find(':'));
+  Finding out{"network", "preview names", Severity::good, name + " is known", "", ""};
+  addrinfo* found = nullptr;
+  const int failure = ::getaddrinfo(name.c_str(), nullptr, nullptr, &found);
+  if (failure == 0) {
+    ::freeaddrinfo(found);
+    return out;
+  }
+  out.severity = Severity::advice;
+  out.found = name + ": " + ::gai_strerror(failure);
+  const bool local = name.ends_with(".localhost");
+  out.cost = local ? "preview URLs open in browsers and curl of this machine, not in programs in Python or Node"
+                   : "preview URLs lead nowhere";
+  out.mend = local ? "apt-get install libnss-myhostname" : "a DNS record *." + domain + " with this machine's address";
+  return out;
+}
+
 }  // namespace
 
 std::vector<Finding> examine_programs(const config::Config& config) {
@@ -122,6 +144,7 @@ std::vector<Finding> examine_programs(const config::Config& config) {
       program("nft", "nftables", Severity::degraded, "sandboxes have no network"),
       program("useradd", "passwd", Severity::degraded, "system users must be made by hand before the first start"),
       port(config),
+      preview_names(config),
   };
 }
 

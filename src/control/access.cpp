@@ -65,16 +65,25 @@ constexpr std::string_view kSshAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijk
 
 // From memory: this stands before every request to a sandbox.
 asio::awaitable<Result<Reach>> AccessControl::find(std::string sandbox_id) {
-  auto* live = control_->live.find(sandbox_id);
-  if (live != nullptr && is_coming_up(live->state)) {
-    const std::string organization = live->organization_id;
-    SB_CO_CHECK(co_await wait_for_rest(*control_, organization, sandbox_id));
-    live = control_->live.find(sandbox_id);
-  }
+  if (auto known = find_now(sandbox_id)) co_return *std::move(known);
+  const std::string organization = control_->live.find(sandbox_id)->organization_id;
+  SB_CO_CHECK(co_await wait_for_rest(*control_, organization, sandbox_id));
+  const auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
-  Reach reach = reach_of(*control_, sandbox_id, *live);
+  co_return reach(sandbox_id, *live);
+}
+
+std::optional<Result<Reach>> AccessControl::find_now(const std::string& sandbox_id) const {
+  const auto* live = control_->live.find(sandbox_id);
+  if (live == nullptr) return fail(sandbox_not_found(sandbox_id));
+  if (is_coming_up(live->state)) return std::nullopt;
+  return reach(sandbox_id, *live);
+}
+
+Reach AccessControl::reach(const std::string& sandbox_id, const LiveSandbox& live) const {
+  Reach reach = reach_of(*control_, sandbox_id, live);
   reach.patience_ms = patience_with(sandbox_id);
-  co_return reach;
+  return reach;
 }
 
 // The start belongs to nobody: whoever asked first may go away, and the others still want it.

@@ -5,6 +5,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -16,6 +17,7 @@ namespace sebring::control {
 
 namespace asio = boost::asio;
 struct Control;
+struct LiveSandbox;
 class Authenticator;
 
 // A sandbox as somebody outside meets it.
@@ -71,6 +73,8 @@ class AccessControl {
 
   // Errc::not_found for unknown and destroyed ones. Waits, bounded, while it is starting.
   asio::awaitable<Result<Reach>> find(std::string sandbox_id);
+  // The same where nothing has to be waited for; nullopt: find() has to be asked.
+  std::optional<Result<Reach>> find_now(const std::string& sandbox_id) const;
   // Starts one that is to be started by use; any number of callers cause one start. Errc::conflict for all others.
   asio::awaitable<Result<Reach>> wake(std::string sandbox_id);
 
@@ -115,6 +119,7 @@ class AccessControl {
                                           std::shared_ptr<Wakings> wakings, std::shared_ptr<Woken> woken);
   std::shared_ptr<Wakings> wakings_ = std::make_shared<Wakings>();
   std::shared_ptr<Woken> woken_ = std::make_shared<Woken>();
+  Reach reach(const std::string& sandbox_id, const LiveSandbox& live) const;
   std::int64_t patience_with(const std::string& sandbox_id) const;
   Control* control_ = nullptr;
   Authenticator* authenticator_ = nullptr;

@@ -12,8 +12,9 @@ asio::awaitable<void> backup_task(Control& control, std::string id, std::string 
   auto archived = co_await control.runner.archive(id, path);
   auto found = co_await hold_by_id(control, id);
   control.long_jobs.erase(id);
-  if (!found || !*found || (*found)->sandbox.backup_state != BackupState::in_progress) co_return;
+  if (!found || !*found) co_return;
   Sandbox& row = (*found)->sandbox;
+  if (row.backup_state != BackupState::in_progress || row.desired == model::DesiredState::destroyed) co_return;
   if (archived) {
     row.backup_state = BackupState::completed;
     row.backup_created_at = control.clock.wall_ms();

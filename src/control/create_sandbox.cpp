@@ -190,20 +190,20 @@ asio::awaitable<void> give_up(Control& control, Sandbox sandbox, Error cause) {
   if (saved && sandbox.state != SandboxState::destroyed && control.needs_repair) control.needs_repair(sandbox.id);
 }
 
-Error start_error(const Error& error) {
+}  // namespace
+
+Error making_failed(const char* what, const Error& error) {
   switch (error.code()) {
     case Errc::unavailable:
     case Errc::timed_out:
     case Errc::exhausted:
-      return Error(Errc::unavailable, "Sandbox failed to start: " + error.message());
+      return Error(Errc::unavailable, what + (": " + error.message())).tagged("retry_after");
     case Errc::not_implemented:
       return error;
     default:
-      return Error(Errc::invalid_argument, "Sandbox failed to start: " + error.message());
+      return Error(Errc::invalid_argument, what + (": " + error.message()));
   }
 }
-
-}  // namespace
 
 Result<void> check_space(const Control& control) {
   if (!control.store.short_of_space()) return {};
@@ -244,7 +244,7 @@ asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox 
   if (!report) {
     log_warning("create sandbox " + sandbox.id + ": " + report.error().message());
     co_await give_up(control, sandbox, report.error());
-    co_return fail(start_error(report.error()));
+    co_return fail(making_failed("Sandbox failed to start", report.error()));
   }
   const SandboxState before = sandbox.visible();
   set_state(control, sandbox, SandboxState::started);

@@ -36,6 +36,8 @@ Result<std::string> resolve_region(const ControlConfig& config, const std::strin
 
 // Errc::unavailable when the disk is full, so that what is left of it is kept for stops and deletes.
 Result<void> check_space(const Control& control);
+// What the runner did not do, as the wire says it.
+Error making_failed(const char* what, const Error& error);
 
 // A token for previews: 32 characters of [a-z0-9_-].
 std::string new_auth_token();

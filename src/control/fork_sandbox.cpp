@@ -87,7 +87,7 @@ asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string orga
   }
   log_warning("fork of sandbox " + held.sandbox.id + ": " + report.error().message());
   co_await give_up(control, child, inserted);
-  co_return fail(std::move(report).error().while_doing("Sandbox failed to fork"));
+  co_return fail(making_failed("Sandbox failed to fork", report.error()));
 }
 
 asio::awaitable<Result<std::vector<Sandbox>>> list_forks(Control& control, std::string organization_id,

@@ -35,11 +35,7 @@ std::string make_toolbox_configuration(const ControlConfig& config, const model:
   env["DAYTONA_REGION_ID"] = sandbox.region_id;
   for (const auto& [name, value] : sandbox.env) env[name] = value;
   bj::array entrypoint;
-  // "sleep infinity" is how images say that nothing is to run; a process that does nothing would cost memory.
-  const bool idles = sandbox.image.entrypoint == std::vector<std::string>{"sleep", "infinity"};
-  for (const std::string& word : sandbox.image.entrypoint) {
-    if (!idles) entrypoint.emplace_back(word);
-  }
+  for (const std::string& word : sandbox.image.entrypoint) entrypoint.emplace_back(word);
   bj::object object{
       {"sandboxId", sandbox.id},           {"version", config.version},    {"user", sandbox.user},
       {"workDir", sandbox.image.work_dir}, {"env", std::move(env)},        {"entrypoint", std::move(entrypoint)},

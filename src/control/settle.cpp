@@ -58,6 +58,7 @@ std::string reason_of(const RunnerCause& cause) {
   }
   const std::string tail = (cause.message.empty() ? "" : ": " + cause.message) + memory;
   if (cause.kind == "toolbox_died") return "The sandbox's daemon ended" + tail;
+  if (cause.kind == "toolbox_hung") return "The sandbox's daemon did not answer any more" + tail;
   if (cause.kind == "killed") return "The sandbox's processes were killed" + tail;
   return "The sandbox ended (" + cause.kind + ")" + tail;
 }

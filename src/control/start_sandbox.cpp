@@ -5,6 +5,9 @@
 
 namespace sebring::control {
 
+// An archive that is under way, and the restore that somebody else has asked for meanwhile.
+constexpr int kJobsWaitedForMax = 2;
+
 asio::awaitable<Result<Sandbox>> get_sandbox(Control& control, std::string organization_id, std::string sandbox) {
   SB_CO_TRY(auto found, co_await control.store.sandboxes.find(organization_id, sandbox));
   if (!found) co_return fail(sandbox_not_found(sandbox));
@@ -14,6 +17,16 @@ asio::awaitable<Result<Sandbox>> get_sandbox(Control& control, std::string organ
 asio::awaitable<Result<model::Verdict>> may_now(Control& control, Held& held, model::Action action) {
   auto verdict = model::may(action, held.sandbox.visible());
   if (!verdict || *verdict != model::Verdict::wait) co_return verdict;
+  // Nobody stands in line while a disk is packed or unpacked; who wants something else then waits here, as long as for
+  // any other change.
+  for (int jobs = 0; jobs < kJobsWaitedForMax && control.long_jobs.contains(held.sandbox.id); ++jobs) {
+    const std::string organization = held.sandbox.organization_id, id = held.sandbox.id;
+    held.place.leave();
+    SB_CO_CHECK(co_await wait_for_rest(control, organization, id));
+    SB_CO_TRY(held, co_await hold(control, organization, id));
+    verdict = model::may(action, held.sandbox.visible());
+    if (!verdict || *verdict != model::Verdict::wait) co_return verdict;
+  }
   SB_CO_CHECK(co_await finish_transition(control, held));
   co_return model::may(action, held.sandbox.visible());
 }

@@ -39,8 +39,8 @@ Result<UniqueFd> open_u(int upper) { return os::open_at(upper, "u", O_RDONLY | O
 Result<Archived> archive_upper(const ArchiveRequest& request) {
   auto deadline = steady_clock::now() + std::chrono::seconds(request.seconds_max);
   SB_TRY(auto u, open_u(request.upper));
-  SB_TRY(auto pack, ImporterProcess::start(request.program));
-  SB_TRY(auto compress, ImporterProcess::start(request.program));
+  SB_TRY(auto pack, ImporterProcess::start(request.program, request.give_up));
+  SB_TRY(auto compress, ImporterProcess::start(request.program, request.give_up));
   {
     SB_TRY(auto mapped, map_directory(u.get(), "", pack.user_namespace(), true));
     SB_TRY(auto pipe, make_wide_pipe());
@@ -51,7 +51,7 @@ Result<Archived> archive_upper(const ArchiveRequest& request) {
     SB_CHECK(compress.give(compress_job, pipe.first.get(), request.output));
     SB_CHECK(pack.give(job_of(ImporterRole::pack, request.seconds_max), mapped.mount.get(), pipe.second.get()));
   }
-  SB_CHECK(run_both(pack, compress, deadline));
+  SB_CHECK(run_both(pack, compress, deadline, request.give_up));
   const auto& packed = *pack.outcome();
   const auto& compressed = *compress.outcome();
   // "The reader is gone" says less than why it is gone.
@@ -69,8 +69,8 @@ Result<Restored> restore_upper(const RestoreRequest& request) {
   SB_CHECK(digest_hex("sha256:" + request.sha256));
   auto deadline = steady_clock::now() + std::chrono::seconds(request.seconds_max);
   SB_TRY(auto u, open_u(request.upper));
-  SB_TRY(auto expand, ImporterProcess::start(request.program));
-  SB_TRY(auto unpack, ImporterProcess::start(request.program));
+  SB_TRY(auto expand, ImporterProcess::start(request.program, request.give_up));
+  SB_TRY(auto unpack, ImporterProcess::start(request.program, request.give_up));
   {
     SB_TRY(auto mapped, map_directory(u.get(), "", unpack.user_namespace(), false));
     SB_TRY(auto pipe, make_wide_pipe());
@@ -80,7 +80,7 @@ Result<Restored> restore_upper(const RestoreRequest& request) {
     expand_job.output_bytes_max = request.output_bytes_max;
     SB_CHECK(expand.give(expand_job, request.input, pipe.second.get()));
   }
-  SB_CHECK(run_both(expand, unpack, deadline));
+  SB_CHECK(run_both(expand, unpack, deadline, request.give_up));
   const auto& expanded = *expand.outcome();
   const auto& unpacked = *unpack.outcome();
   if (!expanded.result && expanded.result.error().code() == Errc::too_large)

@@ -19,6 +19,7 @@ struct ArchiveRequest {
   int level = 3;    // of zstd
   std::uint64_t output_bytes_max = std::uint64_t{1} << 62;  // more: Errc::exhausted
   std::uint32_t seconds_max = 6 * 3600;
+  int give_up = -1;  // Errc::cancelled as soon as it is readable
   ImporterProgram program;
 };
 
@@ -38,6 +39,7 @@ struct RestoreRequest {
   std::uint64_t output_bytes_max = std::uint64_t{1} << 62;  // expanded; more: Errc::exhausted
   int upper = -1;  // directory that holds an empty or fresh u: whatever lies in u is removed first
   std::uint32_t seconds_max = 6 * 3600;
+  int give_up = -1;  // Errc::cancelled as soon as it is readable
   ImporterProgram program;
 };
 

@@ -42,6 +42,8 @@ Result<std::uint64_t> mount_id_of(int fd) {
   return status.stx_mnt_id;
 }
 
+std::unexpected<Error> not_wanted() { return fail(Errc::cancelled, "nobody wants the result any more"); }
+
 struct SpawnPlan {
   posix_spawn_file_actions_t actions;
   posix_spawnattr_t attributes;
@@ -78,7 +80,7 @@ Result<pid_t> spawn(const std::string& path, int socket) {
 
 }  // namespace
 
-Result<ImporterProcess> ImporterProcess::start(const ImporterProgram& program) {
+Result<ImporterProcess> ImporterProcess::start(const ImporterProgram& program, int give_up) {
   SB_TRY(auto pair, os::make_packet_pair(kImporterMessageMax));
   // The child's copy must not be descriptor 3 already: dup2 onto itself would leave it close-on-exec on old systems.
   UniqueFd theirs(::fcntl(pair.second.get(), F_DUPFD_CLOEXEC, 10));
@@ -93,7 +95,7 @@ Result<ImporterProcess> ImporterProcess::start(const ImporterProgram& program) {
     return std::unexpected(std::move(pidfd).error());
   }
   ImporterProcess process(pid, *std::move(pidfd), std::move(pair.first));
-  SB_CHECK(process.wait_for_namespaces());
+  SB_CHECK(process.wait_for_namespaces(give_up));
   SB_CHECK(process.map_ids(pid, program.first_id));
   return process;
 }
@@ -106,8 +108,12 @@ ImporterProcess::~ImporterProcess() {
   os::reap_pidfd(pidfd_.get());
 }
 
-Result<void> ImporterProcess::wait_for_namespaces() {
-  SB_TRY(auto message, os::receive_message(socket_.get(), kImporterMessageMax, kStartMs));
+Result<void> ImporterProcess::wait_for_namespaces(int give_up) {
+  pollfd waits[] = {{socket_.get(), POLLIN, 0}, {give_up, POLLIN, 0}};
+  while (::poll(waits, 2, kStartMs) < 0 && errno == EINTR) {
+  }
+  if (waits[1].revents) return not_wanted();
+  SB_TRY(auto message, os::receive_message(socket_.get(), kImporterMessageMax, 0));
   if (message.data.size() == 1 && message.data[0] == static_cast<char>(ImporterMessage::unshared)) return {};
   if (!message.data.empty() && message.data[0] == static_cast<char>(ImporterMessage::report)) {
     take_report(message.data);
@@ -236,16 +242,20 @@ constexpr int kLookMs = 1'000;
 
 }  // namespace
 
-Result<void> run_both(ImporterProcess& first, ImporterProcess& second, std::chrono::steady_clock::time_point deadline) {
+Result<void> run_both(ImporterProcess& first, ImporterProcess& second, std::chrono::steady_clock::time_point deadline,
+                      int give_up) {
   Stillness stillness;
   auto looked = std::chrono::steady_clock::now();
   for (bool first_ended = false, second_ended = false; !first_ended || !second_ended;) {
     auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0) return fail(Errc::timed_out, "takes too long");
-    pollfd waits[] = {{first_ended ? -1 : first.socket(), POLLIN, 0}, {second_ended ? -1 : second.socket(), POLLIN, 0}};
-    int n = ::poll(waits, 2, static_cast<int>(std::min<long>(left, kLookMs)));
+    pollfd waits[] = {{first_ended ? -1 : first.socket(), POLLIN, 0},
+                      {second_ended ? -1 : second.socket(), POLLIN, 0},
+                      {give_up, POLLIN, 0}};
+    int n = ::poll(waits, 3, static_cast<int>(std::min<long>(left, kLookMs)));
     if (n < 0 && errno != EINTR) return fail_errno(errno, "wait for the importer");
+    if (n > 0 && waits[2].revents) return not_wanted();
     if (auto now = std::chrono::steady_clock::now(); now - looked >= std::chrono::milliseconds(kLookMs)) {
       looked = now;
       if (stillness.too_long(first, second)) return fail(Errc::timed_out, "the importer stands still");

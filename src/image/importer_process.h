@@ -17,7 +17,8 @@ namespace sebring::image {
 class ImporterProcess {
  public:
   // Executes the program; returns when its namespaces are made and its ids are mapped, before it knows its job.
-  static Result<ImporterProcess> start(const ImporterProgram& program);
+  // `give_up` as for run_both().
+  static Result<ImporterProcess> start(const ImporterProgram& program, int give_up = -1);
   ImporterProcess(ImporterProcess&&) noexcept = default;
   ImporterProcess& operator=(ImporterProcess&&) = delete;
   ~ImporterProcess();
@@ -44,7 +45,7 @@ class ImporterProcess {
   ImporterProcess(pid_t pid, UniqueFd pidfd, UniqueFd socket)
       : pid_(pid), pidfd_(std::move(pidfd)), socket_(std::move(socket)) {}
   Result<void> map_ids(pid_t pid, std::uint32_t first_id);
-  Result<void> wait_for_namespaces();
+  Result<void> wait_for_namespaces(int give_up);
   void answer(ImporterMessage kind, const std::vector<UniqueFd>& fds);
   void take_report(std::string_view message);
   void died();
@@ -57,9 +58,10 @@ class ImporterProcess {
   std::optional<Outcome> outcome_;
 };
 
-// Runs both to their ends. Errc::timed_out after the deadline, or when both stand still; they are killed with their
-// objects then.
-Result<void> run_both(ImporterProcess& first, ImporterProcess& second, std::chrono::steady_clock::time_point deadline);
+// Runs both to their ends. Errc::timed_out after the deadline, or when both stand still; Errc::cancelled as soon as the
+// descriptor `give_up` (-1: none) is readable. They are killed with their objects then.
+Result<void> run_both(ImporterProcess& first, ImporterProcess& second, std::chrono::steady_clock::time_point deadline,
+                      int give_up = -1);
 
 // A detached view of `path` below `dir` (or `dir` itself) that shows plain ids to the process.
 struct MappedDirectory {

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kHeadBytesMax = 64 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kHeadReadBytes = 8 * 1024;
+constexpr std::size_t kUsualHeadBytes = 1024;
 // A server that says more often that it is still at work keeps us at work too.
 constexpr int kInterimMax = 100;
 
@@ -22,20 +23,7 @@ class ClientConnectionImpl final : public ClientConnection {
   explicit ClientConnectionImpl(std::unique_ptr<ByteStream> stream) : stream_(std::move(stream)) {}
 
   asio::awaitable<Result<void>> send_head(const RequestHead& head) override {
-    chunked_ = head.headers.has_token("Transfer-Encoding", "chunked");
-    parser_.reset();
-    direct_left_.reset();
-    said_close_ = head.headers.has_token("Connection", "close");
-    constexpr std::size_t kUsualBytes = 512;
-    std::string text;
-    text.reserve(kUsualBytes + head.target.size());
-    text.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
-    if (!head.headers.find("Host")) text += "Host: localhost\r\n";
-    for (const Header& header : head.headers) {
-      text.append(header.name).append(": ").append(header.value).append("\r\n");
-    }
-    text += "\r\n";
-    pending_ = std::move(text);
+    queue_head(head);
     // A head without a body goes at once; with one it travels with the first piece.
     if (!chunked_ && head.headers.find("Content-Length").value_or("0") == "0") co_return co_await flush({});
     co_return Result<void>{};
@@ -55,6 +43,12 @@ class ClientConnectionImpl final : public ClientConnection {
   asio::awaitable<Result<void>> finish_body() override {
     if (chunked_) pending_ += "0\r\n\r\n";
     co_return co_await flush({});
+  }
+
+  bool ask_now(const RequestHead& head) override {
+    queue_head(head);
+    pending_.erase(0, stream_->write_now(asio::buffer(pending_)));
+    return pending_.empty();
   }
 
   asio::awaitable<Result<ResponseHead>> read_head(bool head_only) override {
@@ -128,6 +122,7 @@ class ClientConnectionImpl final : public ClientConnection {
   void rest() override {
     buffer_.release_if_empty();
     parser_.reset();
+    if (pending_.capacity() > kUsualHeadBytes) pending_ = {};
   }
   ByteStream* stream() override { return stream_.get(); }
   bool reusable() const override {
@@ -142,6 +137,20 @@ class ClientConnectionImpl final : public ClientConnection {
   }
 
  private:
+  void queue_head(const RequestHead& head) {
+    chunked_ = head.headers.has_token("Transfer-Encoding", "chunked");
+    parser_.reset();
+    direct_left_.reset();
+    said_close_ = head.headers.has_token("Connection", "close");
+    pending_.clear();
+    pending_.reserve(kUsualHeadBytes);
+    pending_.append(head.method).append(" ").append(head.target).append(" HTTP/1.1\r\n");
+    if (!head.headers.find("Host")) pending_ += "Host: localhost\r\n";
+    for (const Header& header : head.headers) {
+      pending_.append(header.name).append(": ").append(header.value).append("\r\n");
+    }
+    pending_ += "\r\n";
+  }
   bool go_direct() {
     if (direct_left_) return true;
     if (buffer_.size() > 0 || parser_->chunked() || parser_->is_done()) return false;

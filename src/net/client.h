@@ -20,6 +20,9 @@ class ClientConnection {
   virtual asio::awaitable<Result<void>> send_head(const RequestHead& head) = 0;
   virtual asio::awaitable<Result<void>> send_body(std::string_view piece) = 0;
   virtual asio::awaitable<Result<void>> finish_body() = 0;
+  // The whole of a request that has no body, if the stream takes it without waiting. false: finish_body() sends what is
+  // left, and meets the error where there is one.
+  virtual bool ask_now(const RequestHead& head) = 0;
   // Skips 1xx but 101. `head_only`: the request was HEAD.
   virtual asio::awaitable<Result<ResponseHead>> read_head(bool head_only = false) = 0;
   // At least one byte, or 0 at the end of the body.

@@ -7,7 +7,7 @@
 
 #include "base/text.h"
 #include "net/exchange_impl.h"
-#include "net/head_check.h"
+#include "net/request_head.h"
 
 namespace sebring::net {
 namespace {
@@ -82,18 +82,17 @@ asio::awaitable<Connection::HeadRead> Connection::read_head() {
     const std::size_t end = head_end(buffer_.view(), searched);
     if (end != std::string_view::npos && end <= limits_.head_bytes_max) {
       const std::string_view raw = buffer_.view().substr(0, end);
-      if (auto fault = find_head_fault(raw)) {
+      ReadHead read;
+      if (auto fault = read_request_head(raw, read)) {
         co_await refuse(400, *fault);
         co_return HeadRead::answered;
       }
-      parser_ = std::make_unique<RequestParser>();
-      boost::beast::error_code code;
-      const std::size_t used = parser_->put(asio::const_buffer(raw.data(), raw.size()), code);
-      if (code || !parser_->is_header_done()) {
+      if (read.has_body && !begin_body(raw)) {
         co_await refuse(400, "malformed request");
         co_return HeadRead::answered;
       }
-      buffer_.consume(used);
+      head_ = std::move(read.head);
+      buffer_.consume(end);
       break;
     }
     if (buffer_.size() > limits_.head_bytes_max) {
@@ -107,13 +106,21 @@ asio::awaitable<Connection::HeadRead> Connection::read_head() {
     idle_ = false;
     buffer_.commit(*got);
   }
-  if (!to_origin_form(parser_->head)) {
+  if (!to_origin_form(head_)) {
     co_await refuse(400, "the target names another host");
     co_return HeadRead::answered;
   }
-  split_target(parser_->head);
+  split_target(head_);
   deadline_.reset();
   co_return HeadRead::ok;
+}
+
+// The library's parser unpacks the body; it has to see the head for that.
+bool Connection::begin_body(std::string_view head) {
+  parser_ = std::make_unique<RequestParser>();
+  boost::beast::error_code code;
+  const std::size_t used = parser_->put(asio::const_buffer(head.data(), head.size()), code);
+  return !code && parser_->is_header_done() && used == head.size();
 }
 
 // Returns whether the connection may carry another request.
@@ -133,7 +140,7 @@ asio::awaitable<bool> Connection::serve_one() {
     if (!exchange.body_done()) co_await linger();
     co_return false;
   }
-  co_return co_await drain(exchange);
+  co_return exchange.body_done() || co_await drain(exchange);
 }
 
 asio::awaitable<bool> Connection::drain(ExchangeImpl& exchange) {

@@ -27,6 +27,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   friend class ExchangeImpl;
   enum class HeadRead { ok, closed, answered };
   asio::awaitable<HeadRead> read_head();
+  bool begin_body(std::string_view head);
   asio::awaitable<bool> serve_one();
   asio::awaitable<void> refuse(int status, std::string why);
   asio::awaitable<bool> drain(ExchangeImpl& exchange);
@@ -38,7 +39,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const Handler& handler_;
   const HeadErrorBody& head_error_;
   ReadBuffer buffer_;
-  std::unique_ptr<RequestParser> parser_;
+  RequestHead head_;
+  std::unique_ptr<RequestParser> parser_;  // of a request with a body
   std::optional<Steady::time_point> deadline_;
   std::function<void()> client_gone_;
   bool idle_ = true;

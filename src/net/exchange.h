@@ -50,6 +50,9 @@ class Exchange {
   virtual RawBody raw_answer() = 0;
   // `trailers` go out after a chunked body and are dropped otherwise.
   virtual asio::awaitable<Result<void>> finish(Headers trailers = {}) = 0;
+  // start(), all of the body and finish() in one, if the stream takes it without waiting. false: finish() sends what is
+  // left, and meets the error where there is one.
+  virtual bool answer_now(ResponseHead head, std::string_view body) = 0;
   // Status of what was sent; 0 before.
   virtual int status_sent() const = 0;
 

@@ -14,12 +14,18 @@ constexpr std::size_t kReadBytes = 64 * 1024;
 // How much of a pipelining client is kept while its earlier request is being worked on.
 constexpr std::size_t kReadAheadMax = 64 * 1024;
 
+void append_chunk_size(std::string& text, std::size_t size) {
+  char digits[16];
+  text.append(digits, std::to_chars(digits, digits + sizeof digits, size, 16).ptr).append("\r\n");
+}
+
 bool status_has_no_body(int status) { return status == 204 || status == 304 || (status >= 100 && status < 200); }
 
 }  // namespace
 
-ExchangeImpl::ExchangeImpl(Connection& connection) : connection_(connection), parser_(std::move(connection.parser_)) {
-  const RequestHead& head = parser_->head;
+ExchangeImpl::ExchangeImpl(Connection& connection)
+    : connection_(connection), head_(std::move(connection.head_)), parser_(std::move(connection.parser_)) {
+  const RequestHead& head = head_;
   const bool close = head.headers.has_token("Connection", "close");
   const bool old = head.version_minor == 0;
   keep_alive_ = !close && (!old || head.headers.has_token("Connection", "keep-alive"));
@@ -28,12 +34,14 @@ ExchangeImpl::ExchangeImpl(Connection& connection) : connection_(connection), pa
 }
 
 std::optional<std::uint64_t> ExchangeImpl::content_length() const {
+  if (!parser_) return 0;
   if (parser_->chunked()) return std::nullopt;
   auto length = parser_->content_length();
   return length ? *length : 0;
 }
 
 asio::awaitable<Result<std::size_t>> ExchangeImpl::read_some(asio::mutable_buffer into) {
+  if (!parser_) co_return std::size_t{0};
   if (broken_) co_return fail(Errc::invalid_argument, "request body is broken");
   if (expects_continue_ && !parser_->is_done()) {
     expects_continue_ = false;
@@ -81,7 +89,7 @@ bool ExchangeImpl::go_direct() {
 }
 
 RawBody ExchangeImpl::raw_body() {
-  if (broken_ || expects_continue_ || !go_direct()) return {};
+  if (!parser_ || broken_ || expects_continue_ || !go_direct()) return {};
   return {.stream = connection_.stream_.get(), .left = &*direct_left_};
 }
 
@@ -187,7 +195,7 @@ asio::awaitable<Result<void>> ExchangeImpl::respond(Response response) {
   co_return sent;
 }
 
-asio::awaitable<Result<void>> ExchangeImpl::start(ResponseHead head, std::string_view first) {
+std::string ExchangeImpl::begin(ResponseHead& head) {
   SB_ASSERT(status_sent_ == 0);
   status_sent_ = head.status;
   std::optional<std::uint64_t> length;
@@ -211,7 +219,11 @@ asio::awaitable<Result<void>> ExchangeImpl::start(ResponseHead head, std::string
     head.headers.add("Transfer-Encoding", "chunked");
   }
   if (status_has_no_body(head.status) && head.status != 304) length.reset();
-  std::string text = head_text(head.status, head.reason, head.headers, length);
+  return head_text(head.status, head.reason, head.headers, length);
+}
+
+asio::awaitable<Result<void>> ExchangeImpl::start(ResponseHead head, std::string_view first) {
+  std::string text = begin(head);
   if (first.empty() || framing_ == Framing::none) co_return co_await connection_.stream_->write(asio::buffer(text));
   pending_head_ = std::move(text);
   co_return co_await write(first);
@@ -231,11 +243,7 @@ asio::awaitable<Result<void>> ExchangeImpl::write(std::string_view piece) {
     if (before.empty()) co_return co_await connection_.stream_->write(asio::buffer(piece));
     co_return co_await connection_.stream_->write2(asio::buffer(before), asio::buffer(piece));
   }
-  char size[20];
-  auto end = std::to_chars(size, size + 16, piece.size(), 16).ptr;
-  *end++ = '\r';
-  *end++ = '\n';
-  before.append(size, end);
+  append_chunk_size(before, piece.size());
   if (piece.size() <= 16 * 1024) {  // one system call for what is small, no copy for what is large
     before.append(piece).append("\r\n");
     co_return co_await connection_.stream_->write(asio::buffer(before));
@@ -245,7 +253,34 @@ asio::awaitable<Result<void>> ExchangeImpl::write(std::string_view piece) {
   co_return co_await connection_.stream_->write(asio::buffer(kEnd));
 }
 
+bool ExchangeImpl::answer_now(ResponseHead head, std::string_view body) {
+  std::string text = begin(head);
+  if (framing_ == Framing::none) body = {};
+  if (framing_ == Framing::length) {
+    SB_ASSERT(body.size() == length_left_);
+    length_left_ = 0;
+  }
+  if (framing_ == Framing::chunked && !body.empty()) {
+    append_chunk_size(text, body.size());
+    text.append(body).append("\r\n");
+    body = {};
+  }
+  if (framing_ == Framing::chunked) text += "0\r\n\r\n";
+  const std::size_t sent = connection_.stream_->write_now(asio::buffer(text), asio::buffer(body));
+  complete_ = sent == text.size() + body.size();
+  if (complete_) return true;
+  answered_now_ = true;
+  pending_head_ = text.substr(std::min(sent, text.size()));
+  pending_head_.append(body.substr(sent - std::min(sent, text.size())));
+  return false;
+}
+
 asio::awaitable<Result<void>> ExchangeImpl::finish(Headers trailers) {
+  if (answered_now_) {
+    SB_CO_CHECK(co_await connection_.stream_->write(asio::buffer(pending_head_)));
+    complete_ = true;
+    co_return Result<void>{};
+  }
   if (framing_ == Framing::length && length_left_ > 0) {
     keep_alive_ = false;
     co_return fail(Errc::internal, "answer is shorter than its Content-Length");

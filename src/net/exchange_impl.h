@@ -8,7 +8,7 @@ class ExchangeImpl final : public Exchange {
  public:
   explicit ExchangeImpl(Connection& connection);
 
-  const RequestHead& request() const override { return parser_->head; }
+  const RequestHead& request() const override { return head_; }
   const std::string& peer() const override { return connection_.peer_; }
   std::optional<std::uint64_t> content_length() const override;
   asio::awaitable<Result<std::size_t>> read_some(asio::mutable_buffer into) override;
@@ -17,6 +17,7 @@ class ExchangeImpl final : public Exchange {
   asio::awaitable<Result<void>> start(ResponseHead head, std::string_view first) override;
   asio::awaitable<Result<void>> write(std::string_view piece) override;
   asio::awaitable<Result<void>> finish(Headers trailers = {}) override;
+  bool answer_now(ResponseHead head, std::string_view body) override;
   int status_sent() const override { return status_sent_; }
   asio::awaitable<void> client_gone() override;
   void watch_client(std::function<void()> gone) override { connection_.client_gone_ = std::move(gone); }
@@ -29,18 +30,24 @@ class ExchangeImpl final : public Exchange {
   RawBody raw_body() override;
   RawBody raw_answer() override;
   bool body_read() const override { return body_done(); }
-  bool body_done() const { return broken_ ? false : direct_left_ ? *direct_left_ == 0 : parser_->is_done(); }
+  bool body_done() const {
+    if (!parser_) return true;
+    return broken_ ? false : direct_left_ ? *direct_left_ == 0 : parser_->is_done();
+  }
   bool answer_complete() const { return complete_; }
 
  private:
   bool go_direct();
   asio::awaitable<Result<std::size_t>> read_direct(asio::mutable_buffer into);
   enum class Framing { none, length, chunked, until_close };
+  // Decides how the body is framed; the head as text.
+  std::string begin(ResponseHead& head);
   std::string head_text(int status, std::string_view reason, const Headers& headers,
                         std::optional<std::uint64_t> length);
 
   Connection& connection_;
-  std::unique_ptr<RequestParser> parser_;
+  RequestHead head_;
+  std::unique_ptr<RequestParser> parser_;  // of the body; nullptr: there is none
   bool keep_alive_ = true;
   bool is_head_ = false;
   bool expects_continue_ = false;
@@ -49,7 +56,8 @@ class ExchangeImpl final : public Exchange {
   int status_sent_ = 0;
   Framing framing_ = Framing::none;
   std::uint64_t length_left_ = 0;
-  std::string pending_head_;  // travels with the next write
+  std::string pending_head_;   // travels with the next write
+  bool answered_now_ = false;  // pending_head_ is the rest of a whole answer
   // Set once a body of known length is read past the parser: from the stream into the caller's memory.
   std::optional<std::uint64_t> direct_left_;
 };

@@ -5,24 +5,35 @@
 #include "base/text.h"
 
 namespace sebring::net {
+namespace {
+
+// Most names differ in their length, and a request asks for dozens.
+bool same_name(const Header& header, std::string_view name) {
+  return header.name.size() == name.size() && equals_ignore_case(header.name, name);
+}
+
+}  // namespace
 
 std::optional<std::string_view> Headers::find(std::string_view name) const {
   for (const Header& header : list_) {
-    if (equals_ignore_case(header.name, name)) return header.value;
+    if (same_name(header, name)) return header.value;
   }
   return std::nullopt;
 }
 
 std::size_t Headers::count(std::string_view name) const {
   return static_cast<std::size_t>(
-      std::count_if(list_.begin(), list_.end(), [&](const Header& h) { return equals_ignore_case(h.name, name); }));
+      std::count_if(list_.begin(), list_.end(), [&](const Header& h) { return same_name(h, name); }));
 }
 
 bool Headers::has_token(std::string_view name, std::string_view token) const {
   for (const Header& header : list_) {
-    if (!equals_ignore_case(header.name, name)) continue;
-    for (std::string_view part : split(header.value, ',')) {
-      if (equals_ignore_case(trim(part), token)) return true;
+    if (!same_name(header, name)) continue;
+    std::string_view rest = header.value;
+    while (!rest.empty()) {
+      const std::size_t comma = rest.find(',');
+      if (equals_ignore_case(trim(rest.substr(0, comma)), token)) return true;
+      rest.remove_prefix(comma == std::string_view::npos ? rest.size() : comma + 1);
     }
   }
   return false;
@@ -34,7 +45,7 @@ void Headers::set(std::string name, std::string value) {
 }
 
 void Headers::remove(std::string_view name) {
-  std::erase_if(list_, [&](const Header& h) { return equals_ignore_case(h.name, name); });
+  std::erase_if(list_, [&](const Header& h) { return same_name(h, name); });
 }
 
 Query::Query(std::string_view raw) {

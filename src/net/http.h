@@ -23,7 +23,10 @@ class Headers {
   std::size_t count(std::string_view name) const;
   // Whether one of the comma-separated values is `token`, without case: Connection: keep-alive, Upgrade.
   bool has_token(std::string_view name, std::string_view token) const;
-  void add(std::string name, std::string value) { list_.push_back({std::move(name), std::move(value)}); }
+  void add(std::string name, std::string value) {
+    if (list_.capacity() == 0) list_.reserve(kUsual);
+    list_.push_back({std::move(name), std::move(value)});
+  }
   // Replaces all of that name.
   void set(std::string name, std::string value);
   void remove(std::string_view name);
@@ -38,6 +41,7 @@ class Headers {
   bool empty() const { return list_.empty(); }
 
  private:
+  static constexpr std::size_t kUsual = 12;
   std::vector<Header> list_;
 };
 

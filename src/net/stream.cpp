@@ -62,15 +62,29 @@ class SocketStream final : public ByteStream {
   // Nearly every write fits into the socket's buffer. Asio would tell of its end through the queue of the event loop,
   // and look for events on the way: that costs as much as the write.
   asio::awaitable<Result<void>> write(asio::const_buffer data) override {
-    data += send_now(data, {});
+    data += write_now(data, {});
     if (data.size() == 0) co_return Result<void>{};
     auto [code, bytes] = co_await asio::async_write(socket_.get(), data, kToken);
     if (code) co_return fail(error_of(code, "write"));
     co_return Result<void>{};
   }
 
+  // Every so often nothing is sent here, so that a connection which never has to wait still lets the others have their
+  // turn.
+  std::size_t write_now(asio::const_buffer first, asio::const_buffer second) override {
+    constexpr unsigned kInARowMax = 32;
+    if (++sent_in_a_row_ % kInARowMax == 0) return 0;
+    iovec parts[2] = {{const_cast<void*>(first.data()), first.size()},
+                      {const_cast<void*>(second.data()), second.size()}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = second.size() > 0 ? 2 : 1;
+    const ssize_t sent = ::sendmsg(socket_.get().native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
+  }
+
   asio::awaitable<Result<void>> write2(asio::const_buffer first, asio::const_buffer second) override {
-    const std::size_t sent = send_now(first, second);
+    const std::size_t sent = write_now(first, second);
     if (sent == first.size() + second.size()) co_return Result<void>{};
     const std::array<asio::const_buffer, 2> both{first + sent, second + (sent - std::min(sent, first.size()))};
     auto [code, bytes] = co_await asio::async_write(socket_.get(), both, kToken);
@@ -91,20 +105,6 @@ class SocketStream final : public ByteStream {
   int native_handle() override { return socket_.get().native_handle(); }
 
  private:
-  // What the kernel takes at once; 0 also for an error, which the asynchronous write then meets. Every so often nothing
-  // is sent here, so that a connection which never has to wait still lets the others have their turn.
-  std::size_t send_now(asio::const_buffer first, asio::const_buffer second) {
-    constexpr unsigned kInARowMax = 32;
-    if (++sent_in_a_row_ % kInARowMax == 0) return 0;
-    iovec parts[2] = {{const_cast<void*>(first.data()), first.size()},
-                      {const_cast<void*>(second.data()), second.size()}};
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = 2;
-    const ssize_t sent = ::sendmsg(socket_.get().native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return sent > 0 ? static_cast<std::size_t>(sent) : 0;
-  }
-
   // The generic protocol keeps no family of its own: asked from the kernel once.
   class Wrapped {
    public:

@@ -35,6 +35,9 @@ class ByteStream {
   virtual asio::awaitable<Result<void>> write(asio::const_buffer data) = 0;
   // Two pieces with one system call where the stream can.
   virtual asio::awaitable<Result<void>> write2(asio::const_buffer first, asio::const_buffer second) = 0;
+  // As much of both as is taken without waiting, which may be nothing at any time, also in the place of an error: the
+  // rest goes through write(). Spares the coroutine of what nearly always fits.
+  virtual std::size_t write_now(asio::const_buffer, asio::const_buffer = {}) { return 0; }
   // End of what we write; the peer may go on.
   virtual void shutdown_write() = 0;
   // Ends both directions at once; pending calls fail.

@@ -121,4 +121,8 @@ TEST_CASE("start times tell processes apart") {
   CHECK(start_time(::getpid()) > 0);
   CHECK(start_time(1 << 30) == 0);
   CHECK(process_state(::getpid()) == 'R');
+  const auto activity = process_activity(::getpid());
+  REQUIRE(activity.has_value());
+  CHECK(activity->states.contains('R'));
+  CHECK(!process_activity(1 << 30).has_value());
 }

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/text.h"
 #include "os/file.h"
 
 namespace sebring::os {
@@ -45,9 +46,11 @@ std::optional<Ended> reap_pidfd(int pidfd) {
 
 namespace {
 
-// Text of /proc/<pid>/stat behind the command's name, which may contain anything, ")" and spaces included.
-std::string stat_tail(pid_t pid) {
-  auto text = read_at(AT_FDCWD, "/proc/" + std::to_string(pid) + "/stat", 4096);
+std::string proc_of(pid_t pid) { return "/proc/" + std::to_string(pid); }
+
+// Text of <directory>/stat behind the command's name, which may contain anything, ")" and spaces included.
+std::string stat_tail(const std::string& directory) {
+  auto text = read_at(AT_FDCWD, directory + "/stat", 4096);
   if (!text) return "";
   auto end = text->rfind(')');
   return end == std::string::npos || end + 2 >= text->size() ? "" : text->substr(end + 2);
@@ -56,7 +59,7 @@ std::string stat_tail(pid_t pid) {
 }  // namespace
 
 std::uint64_t start_time(pid_t pid) {
-  std::string tail = stat_tail(pid);  // begins with field 3
+  std::string tail = stat_tail(proc_of(pid));  // begins with field 3
   std::size_t at = 0;
   for (int field = 3; field < 22; ++field) {
     at = tail.find(' ', at);
@@ -67,8 +70,22 @@ std::uint64_t start_time(pid_t pid) {
 }
 
 char process_state(pid_t pid) {
-  std::string tail = stat_tail(pid);
+  std::string tail = stat_tail(proc_of(pid));
   return tail.empty() ? '\0' : tail[0];
+}
+
+std::optional<ProcessActivity> process_activity(pid_t pid) {
+  const std::string tail = stat_tail(proc_of(pid));
+  const auto fields = split(tail, ' ');  // from field 3 on; 14 and 15 are user and system time
+  const auto user = fields.size() > 12 ? parse_integer(fields[11]) : std::nullopt;
+  const auto system = fields.size() > 12 ? parse_integer(fields[12]) : std::nullopt;
+  const auto threads = list_dir_at(AT_FDCWD, proc_of(pid) + "/task");
+  if (!user || !system || !threads) return std::nullopt;
+  ProcessActivity activity{.ticks = static_cast<std::uint64_t>(*user + *system)};
+  for (const auto& thread : *threads)
+    if (auto of_thread = stat_tail(proc_of(pid) + "/task/" + thread); !of_thread.empty())
+      activity.states += of_thread[0];
+  return activity;
 }
 
 }  // namespace sebring::os

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -28,5 +29,12 @@ std::optional<Ended> reap_pidfd(int pidfd);
 std::uint64_t start_time(pid_t pid);
 // State letter of /proc/<pid>/stat, 0 when there is no such process.
 char process_state(pid_t pid);
+
+struct ProcessActivity {
+  std::string states;  // a letter for each thread: R runs or waits for its turn, D for the disk, S sleeps, T stopped
+  std::uint64_t ticks = 0;  // processor time of all of them
+};
+// nullopt when there is no such process.
+std::optional<ProcessActivity> process_activity(pid_t pid);
 
 }  // namespace sebring::os

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -60,6 +61,8 @@ class Access {
 
   // Errc::not_found for unknown and destroyed ones. May wait, bounded, for one that is starting.
   virtual asio::awaitable<Result<Sandbox>> find(std::string sandbox_id) = 0;
+  // The same where nothing has to be waited for, as nearly always; nullopt: find() has to be asked.
+  virtual std::optional<Result<Sandbox>> find_now(const std::string& sandbox_id) = 0;
 
   // API key or JWT of somebody who may use this sandbox. Errc::unauthorized: the token means nothing to this platform
   // (it may be the application's own); Errc::not_found: it is one of ours, but there is no such sandbox for it.

@@ -20,12 +20,11 @@ class FakeAccess final : public Access {
   std::map<std::string, Resources> resources_of;  // by sandbox
   bool wakes = false;
 
-  asio::awaitable<Result<Sandbox>> find(std::string sandbox_id) override {
+  asio::awaitable<Result<Sandbox>> find(std::string sandbox_id) override { co_return *find_now(sandbox_id); }
+  std::optional<Result<Sandbox>> find_now(const std::string& sandbox_id) override {
     auto found = sandboxes.find(sandbox_id);
-    if (found == sandboxes.end()) {
-      co_return fail(Errc::not_found, "Sandbox with ID or name " + sandbox_id + " not found");
-    }
-    co_return found->second;
+    if (found != sandboxes.end()) return found->second;
+    return fail(Errc::not_found, "Sandbox with ID or name " + sandbox_id + " not found");
   }
   asio::awaitable<Result<Grant>> authorize_bearer(std::string sandbox_id, std::string token, std::string) override {
     auto found = keys.find(token);

@@ -52,8 +52,8 @@ class ClientWatch {
 
 class Carrier {
  public:
-  Carrier(net::Exchange& exchange, UpstreamPool& pool, Upstream upstream, Forward what)
-      : exchange_(exchange), pool_(pool), upstream_(std::move(upstream)), what_(std::move(what)) {}
+  Carrier(net::Exchange& exchange, UpstreamPool& pool, const Upstream& upstream, Forward& what)
+      : exchange_(exchange), pool_(pool), upstream_(upstream), what_(what) {}
 
   asio::awaitable<Result<void>> run();
 
@@ -71,10 +71,11 @@ class Carrier {
 
   net::Exchange& exchange_;
   UpstreamPool& pool_;
-  Upstream upstream_;
-  Forward what_;
+  const Upstream& upstream_;
+  Forward& what_;
   std::unique_ptr<net::ClientConnection> server_;
   std::string first_;      // of the request's body
+  bool bodiless_ = false;  // the request has no body
   bool whole_ = false;     // first_ is all of it
   bool answered_ = false;  // the server has sent a head
   bool asked_ = false;     // the request was sent whole
@@ -88,10 +89,6 @@ class Carrier {
 
 asio::awaitable<Result<void>> Carrier::read_first_piece() {
   const auto length = exchange_.content_length();
-  if (length && *length == 0) {
-    whole_ = true;
-    co_return Result<void>{};
-  }
   first_.resize(length ? std::min<std::uint64_t>(*length, kSmallBytes) : kSmallBytes);
   SB_CO_TRY(const std::size_t got, co_await exchange_.read_some(asio::buffer(first_)));
   first_.resize(got);
@@ -116,6 +113,11 @@ void Carrier::frame_request() {
 }
 
 asio::awaitable<Result<void>> Carrier::send_request() {
+  if (bodiless_) {
+    asked_ = true;
+    if (server_->ask_now(what_.request)) co_return Result<void>{};
+    co_return co_await server_->finish_body();
+  }
   SB_CO_CHECK(co_await server_->send_head(what_.request));
   if (!first_.empty()) SB_CO_CHECK(co_await server_->send_body(first_));
   if (whole_) SB_CO_CHECK(co_await server_->finish_body());
@@ -201,6 +203,10 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
     if (server_->body_read() && !length_text && trailer_names.empty())
       out.headers.set("Content-Length", std::to_string(got));
   }
+  if (bodiless || (server_->body_read() && trailer_names.empty())) {
+    finished_ = exchange_.answer_now(std::move(out), piece.view(got)) || (co_await exchange_.finish()).has_value();
+    co_return Result<void>{};
+  }
   if (auto sent = co_await exchange_.start(std::move(out), piece.view(got)); !sent) co_return Result<void>{};
   if (!bodiless && !server_->body_read()) {
     piece.used(got);
@@ -264,14 +270,19 @@ asio::awaitable<Result<void>> Carrier::tunnel() {
 
 asio::awaitable<Result<void>> Carrier::run() {
   using asio::experimental::awaitable_operators::operator||;
-  SB_CO_CHECK(co_await read_first_piece());
+  bodiless_ = exchange_.content_length() == 0;
+  whole_ = bodiless_;
+  if (!bodiless_) SB_CO_CHECK(co_await read_first_piece());
   frame_request();
   const bool repeatable = whole_ && may_repeat(what_.request.method);
   auto idle_at_most = repeatable ? upstream_.idle_time : what_.fresh_enough;
   for (;;) {
-    SB_CO_TRY(UpstreamPool::Taken taken, co_await pool_.take(upstream_, idle_at_most, repeatable));
-    server_ = std::move(taken.connection);
-    const bool again = taken.reused && repeatable;
+    server_ = pool_.take_idle(upstream_, idle_at_most, repeatable);
+    const bool again = server_ && repeatable;
+    if (!server_) {
+      SB_CO_TRY(auto stream, co_await upstream_.connect());
+      server_ = net::make_client_connection(std::move(stream));
+    }
     if (auto sent = co_await send_request(); !sent && again) {
       idle_at_most = {};
       continue;
@@ -301,8 +312,9 @@ asio::awaitable<Result<void>> Carrier::run() {
 
 }  // namespace
 
-asio::awaitable<Result<void>> forward(net::Exchange& exchange, UpstreamPool& pool, Upstream upstream, Forward what) {
-  Carrier carrier(exchange, pool, std::move(upstream), std::move(what));
+asio::awaitable<Result<void>> forward(net::Exchange& exchange, UpstreamPool& pool, const Upstream& upstream,
+                                      Forward& what) {
+  Carrier carrier(exchange, pool, upstream, what);
   co_return co_await carrier.run();
 }
 

@@ -24,6 +24,8 @@ struct Forward {
 // Success: an answer was sent, whole or cut together with the client's connection. An error means that nothing was
 // sent: Errc::bad_gateway when the server broke off, Errc::unavailable when it could not be reached,
 // Errc::cancelled when the client has gone.
-asio::awaitable<Result<void>> forward(net::Exchange& exchange, UpstreamPool& pool, Upstream upstream, Forward what);
+// `upstream` and `what` must live until it completes; the request in `what` is used up.
+asio::awaitable<Result<void>> forward(net::Exchange& exchange, UpstreamPool& pool, const Upstream& upstream,
+                                      Forward& what);
 
 }  // namespace sebring::proxy

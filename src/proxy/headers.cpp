@@ -11,15 +11,21 @@ namespace {
 constexpr std::array<std::string_view, 9> kHopByHop = {
     "connection", "keep-alive",        "proxy-connection", "proxy-authenticate", "proxy-authorization", "te",
     "trailer",    "transfer-encoding", "upgrade"};
+constexpr std::array<std::string_view, 8> kForwarded = {"x-forwarded-for",  "x-forwarded-host",   "x-forwarded-proto",
+                                                        "x-forwarded-port", "x-forwarded-server", "x-forwarded-prefix",
+                                                        "forwarded",        "x-real-ip"};
 
+// Every request asks this for each of its fields: lengths are compared here, letters elsewhere.
 bool equals_any(std::string_view name, auto const& names) {
-  return std::ranges::any_of(names, [&](std::string_view other) { return equals_ignore_case(name, other); });
+  return std::ranges::any_of(
+      names, [&](std::string_view other) { return name.size() == other.size() && equals_ignore_case(name, other); });
 }
 
 std::vector<std::string> named_in_connection(const net::Headers& headers) {
+  constexpr std::string_view kName = "connection";
   std::vector<std::string> names;
   for (const net::Header& header : headers) {
-    if (!equals_ignore_case(header.name, "connection")) continue;
+    if (header.name.size() != kName.size() || !equals_ignore_case(header.name, kName)) continue;
     for (std::string_view part : split(header.value, ',')) {
       // Content-Length and Host are never options of a connection: naming them must not make us lose them.
       const std::string_view name = trim(part);
@@ -123,15 +129,14 @@ std::string remove_query_key(std::string_view query, std::string_view name) {
 
 void set_forwarded(net::Headers& headers, const ClientSide& client) {
   if (!client.trusted) {
-    for (std::string_view name : {"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port",
-                                  "X-Forwarded-Server", "X-Forwarded-Prefix", "Forwarded", "X-Real-IP"}) {
-      headers.remove(name);
-    }
+    headers.remove_if([](const net::Header& header) { return equals_any(header.name, kForwarded); });
   }
   if (!client.address.empty()) {
-    std::string chain;
-    if (auto before = headers.find("X-Forwarded-For")) chain = std::string(*before) + ", ";
-    headers.set("X-Forwarded-For", chain + client.address);
+    if (auto before = headers.find("X-Forwarded-For")) {
+      headers.set("X-Forwarded-For", std::string(*before) + ", " + client.address);
+    } else {
+      headers.add("X-Forwarded-For", client.address);
+    }
   }
   if (!headers.find("X-Forwarded-Host") && !client.host.empty()) headers.set("X-Forwarded-Host", client.host);
   if (!headers.find("X-Forwarded-Proto")) headers.set("X-Forwarded-Proto", client.scheme);

@@ -13,6 +13,29 @@ bool ends_with_ignore_case(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && equals_ignore_case(text.substr(text.size() - end.size()), end);
 }
 
+struct HostParts {
+  std::string_view name;   // without the port
+  std::string_view plain;  // and without final dots: the same name to a resolver, another one to a browser's cookies
+  bool bad_port = false;
+
+  bool is_of(std::string_view domain) const {
+    if (domain.empty() || !ends_with_ignore_case(plain, domain)) return false;
+    return plain.size() == domain.size() || plain[plain.size() - domain.size() - 1] == '.';
+  }
+};
+
+HostParts split_host(std::string_view host) {
+  HostParts parts{.name = host};
+  const std::size_t colon = host.rfind(':');
+  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
+    parts.name = host.substr(0, colon);
+    parts.bad_port = !parse_port(host.substr(colon + 1));
+  }
+  parts.plain = parts.name;
+  while (parts.plain.ends_with('.')) parts.plain.remove_suffix(1);
+  return parts;
+}
+
 bool has_upper(std::string_view text) {
   for (char c : text) {
     if (c >= 'A' && c <= 'Z') return true;
@@ -41,34 +64,29 @@ std::optional<PreviewName> parse_label(std::uint16_t port, std::string_view labe
   return std::nullopt;
 }
 
+bool is_of_preview_domain(std::string_view host, std::string_view domain) { return split_host(host).is_of(domain); }
+
 HostMatch match_preview_host(std::string_view host, std::string_view domain) {
   HostMatch match;
-  const std::size_t colon = host.rfind(':');
-  std::string_view name = host;
-  bool bad_port = false;
-  if (colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos) {
-    name = host.substr(0, colon);
-    bad_port = !parse_port(host.substr(colon + 1));
-  }
-  // The final dot is the same name to a resolver and another one to a browser's cookies: ours, and not served.
-  const bool dotted = name.ends_with('.');
-  std::string_view plain = name;
-  while (plain.ends_with('.')) plain.remove_suffix(1);
-  const bool is_domain = equals_ignore_case(plain, domain);
-  if (domain.empty() || (!is_domain && !ends_with_ignore_case(plain, "." + std::string(domain)))) return match;
+  const HostParts parts = split_host(host);
+  if (!parts.is_of(domain)) return match;
+  const auto [name, plain, bad_port] = parts;
   match.kind = HostMatch::Kind::malformed;
-  match.why = "the host must be <port>-<sandbox id or token>." + std::string(domain);
-  if (is_domain || dotted || bad_port) return match;
+  const auto malformed = [&] {
+    match.why = "the host must be <port>-<sandbox id or token>." + std::string(domain);
+    return match;
+  };
+  if (plain.size() == domain.size() || plain.size() != name.size() || bad_port) return malformed();
   const std::string_view label = plain.substr(0, plain.size() - domain.size() - 1);
   const std::size_t dash = label.find('-');
-  if (dash == std::string_view::npos || !name.ends_with(domain)) return match;
+  if (dash == std::string_view::npos || !name.ends_with(domain)) return malformed();
   const auto port = parse_port(label.substr(0, dash));
   if (!port) {
     match.why = "the port in the host must be a number from 1 to 65535";
     return match;
   }
   auto parsed = parse_label(*port, label.substr(dash + 1));
-  if (!parsed) return match;
+  if (!parsed) return malformed();
   match.kind = HostMatch::Kind::preview;
   match.name = std::move(*parsed);
   return match;

@@ -30,6 +30,8 @@ struct HostMatch {
 // `host`: the request's Host field. `domain`: "preview.localhost", without a port. A port behind the host is accepted
 // whatever it is: we may be reached through another one.
 HostMatch match_preview_host(std::string_view host, std::string_view domain);
+// Whether that would not be Kind::other.
+bool is_of_preview_domain(std::string_view host, std::string_view domain);
 
 // Plain decimal, 1 to 65535: no sign, no leading zero.
 std::optional<std::uint16_t> parse_port(std::string_view text);

@@ -50,6 +50,8 @@ std::string ticket_audience(std::string_view host, std::string_view state) {
 
 }  // namespace
 
+bool PreviewProxy::is_own_path(const Visit& visit) { return visit.path == kAcceptPath || visit.path == kTicketPath; }
+
 asio::awaitable<bool> PreviewProxy::answer_own_paths(net::Exchange& exchange, Visit& visit) {
   const net::RequestHead& request = exchange.request();
   if (visit.path == kAcceptPath && request.method == "POST") {

@@ -56,8 +56,7 @@ PreviewProxy::PreviewProxy(Shared& shared, ToolboxProxy& toolbox, Dialer& dialer
       tickets_(options_.secret, "preview ticket") {}
 
 bool PreviewProxy::wants(const net::RequestHead& request) const {
-  const auto match = match_preview_host(request.headers.find("Host").value_or(""), options_.domain);
-  if (match.kind != HostMatch::Kind::other) return true;
+  if (is_of_preview_domain(request.headers.find("Host").value_or(""), options_.domain)) return true;
   return options_.path_mode && request.path.starts_with("/preview/");
 }
 
@@ -113,7 +112,7 @@ asio::awaitable<Result<void>> PreviewProxy::serve(net::Exchange& exchange, Visit
     (void)co_await exchange.respond(preflight_answer(request));
     co_return Result<void>{};
   }
-  if (co_await answer_own_paths(exchange, visit)) co_return Result<void>{};
+  if (is_own_path(visit) && co_await answer_own_paths(exchange, visit)) co_return Result<void>{};
   SB_CO_CHECK(co_await admit(exchange, visit));
   remember_visitor(visit);
   if (visit.way == Authorized::Way::query_key && wants_page(request) && request.method == "GET" &&
@@ -149,10 +148,12 @@ asio::awaitable<Result<void>> PreviewProxy::admit(net::Exchange& exchange, Visit
   const net::RequestHead& request = exchange.request();
   if (visit.place.name.is_token) co_return co_await admit_by_token(exchange, visit);
   const std::string& sandbox_id = visit.place.name.label;
-  auto sandbox = co_await shared_.access.find(sandbox_id);
+  auto known = shared_.access.find_now(sandbox_id);
+  auto sandbox = known ? std::move(*known) : co_await shared_.access.find(sandbox_id);
   if (sandbox && sandbox->is_public && !is_protected_port(visit.place.name.port)) {
     visit.sandbox = std::move(*sandbox);
-    visit.bearer_is_ours = co_await is_our_bearer(shared_.access, request, sandbox_id);
+    if (request.headers.find("Authorization"))
+      visit.bearer_is_ours = co_await is_our_bearer(shared_.access, request, sandbox_id);
     co_return Result<void>{};
   }
   const CookieRule cookie{.signer = cookies_,
@@ -237,30 +238,31 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
   if (place.by_path()) head.headers.set("X-Forwarded-Prefix", place.prefix);
   auto upgrade = wanted_upgrade(request);
   name_own_page(head.headers, place, upgrade.has_value());
-  const std::uint16_t port = place.name.port;
-  Upstream upstream{.sandbox_id = visit.sandbox.id,
-                    .place = std::to_string(port),
-                    .connect = [this, id = visit.sandbox.id, port,
-                                patience = visit.sandbox.patience] { return dial(dialer_, id, port, patience); },
-                    .idle_time = kServerIdle};
-  LiveUses::Entry live;
+  // What these capture is no more than fits into a std::function; the visit outlives them.
+  Upstream upstream{
+      .sandbox_id = visit.sandbox.id,
+      .place = std::to_string(place.name.port),
+      .connect = [this,
+                  &visit] { return dial(dialer_, visit.sandbox.id, visit.place.name.port, visit.sandbox.patience); },
+      .idle_time = kServerIdle};
   Forward what{.request = std::move(head),
                .upgrade = std::move(upgrade),
                .edit_answer = {},
                .on_tunnel = {},
                .fresh_enough = kFreshEnough};
-  what.edit_answer = [&](net::ResponseHead& answer) {
-    to_visitor(answer, place);
+  what.edit_answer = [&request, &visit](net::ResponseHead& answer) {
+    to_visitor(answer, visit.place);
     if (visit.cors) add_cors(request, answer.headers);
     if (!visit.set_cookie.empty()) answer.headers.add("Set-Cookie", visit.set_cookie);
   };
-  what.on_tunnel = [&](net::ByteStream& client, net::ByteStream& server) {
-    live = shared_.live.add(visit.sandbox.id, visit.grant, [&client, &server] {
+  what.on_tunnel = [this, &visit](net::ByteStream& client, net::ByteStream& server) {
+    visit.live = shared_.live.add(visit.sandbox.id, visit.grant, [&client, &server] {
       client.close();
       server.close();
     });
   };
-  auto done = co_await forward(exchange, shared_.pool, std::move(upstream), std::move(what));
+  auto done = co_await forward(exchange, shared_.pool, upstream, what);
+  visit.live = {};
   if (done || exchange.status_sent() != 0 || done.error().code() == Errc::cancelled) co_return done;
   auto now = co_await shared_.access.find(visit.sandbox.id);
   if (!now) co_return fail(std::move(now.error()));

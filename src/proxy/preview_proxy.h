@@ -55,6 +55,7 @@ class PreviewProxy {
   asio::awaitable<Result<void>> admit(net::Exchange& exchange, Visit& visit);
   asio::awaitable<Result<void>> admit_by_token(net::Exchange& exchange, Visit& visit);
   asio::awaitable<Result<void>> forward_visit(net::Exchange& exchange, Visit& visit);
+  static bool is_own_path(const Visit& visit);
   asio::awaitable<bool> answer_own_paths(net::Exchange& exchange, Visit& visit);
   asio::awaitable<void> redeem_ticket(net::Exchange& exchange, Visit& visit);
   asio::awaitable<void> refuse(net::Exchange& exchange, Visit& visit, Error error);

@@ -195,7 +195,7 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, 
       server.close();
     });
   };
-  auto done = co_await forward(exchange, shared_.pool, std::move(upstream), std::move(what));
+  auto done = co_await forward(exchange, shared_.pool, upstream, what);
   if (done || exchange.status_sent() != 0 || done.error().code() == Errc::cancelled) co_return done;
   // The state may have changed since it was looked up; then that is the answer, not a broken connection.
   auto now = co_await shared_.access.find(sandbox.id);

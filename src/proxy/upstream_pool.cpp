@@ -81,25 +81,24 @@ UpstreamPool::~UpstreamPool() {
   state_->timer.cancel();
 }
 
-asio::awaitable<Result<UpstreamPool::Taken>> UpstreamPool::take(const Upstream& upstream,
-                                                                std::chrono::milliseconds idle_at_most,
-                                                                bool repeatable) {
+std::unique_ptr<net::ClientConnection> UpstreamPool::take_idle(const Upstream& upstream,
+                                                               std::chrono::milliseconds idle_at_most,
+                                                               bool repeatable) {
+  const auto sandbox = state_->idle.find(upstream.sandbox_id);
+  if (sandbox == state_->idle.end()) return nullptr;
+  const auto place = sandbox->second.find(upstream.place);
+  if (place == sandbox->second.end()) return nullptr;
   const auto now = Steady::now();
-  if (auto sandbox = state_->idle.find(upstream.sandbox_id); sandbox != state_->idle.end()) {
-    if (auto place = sandbox->second.find(upstream.place); place != sandbox->second.end()) {
-      auto& list = place->second;
-      while (!list.empty()) {
-        Idle one = std::move(list.back());
-        list.pop_back();
-        --state_->count;
-        if (now >= one.until || now - one.since > idle_at_most) continue;  // the others are older: they go too
-        const bool just_used = repeatable && now - one.since < kJustUsed;
-        if (just_used || is_open_and_silent(*one.connection)) co_return Taken{std::move(one.connection), true};
-      }
-    }
+  auto& list = place->second;
+  while (!list.empty()) {
+    Idle one = std::move(list.back());
+    list.pop_back();
+    --state_->count;
+    if (now >= one.until || now - one.since > idle_at_most) continue;  // the others are older: they go too
+    const bool just_used = repeatable && now - one.since < kJustUsed;
+    if (just_used || is_open_and_silent(*one.connection)) return std::move(one.connection);
   }
-  SB_CO_TRY(auto stream, co_await upstream.connect());
-  co_return Taken{net::make_client_connection(std::move(stream)), false};
+  return nullptr;
 }
 
 void UpstreamPool::give_back(const Upstream& upstream, std::unique_ptr<net::ClientConnection> connection,

@@ -26,14 +26,10 @@ class UpstreamPool {
   explicit UpstreamPool(asio::any_io_executor executor);
   ~UpstreamPool();
 
-  struct Taken {
-    std::unique_ptr<net::ClientConnection> connection;
-    bool reused = false;
-  };
-  // An idle connection that is still open and was used within `idle_at_most`, or a new one. `repeatable`: the request
-  // can be sent again, so that a connection used a moment ago need not be looked at.
-  asio::awaitable<Result<Taken>> take(const Upstream& upstream, std::chrono::milliseconds idle_at_most,
-                                      bool repeatable);
+  // An idle connection that is still open and was used within `idle_at_most`; nullptr: there is none. `repeatable`: the
+  // request can be sent again, so that a connection used a moment ago need not be looked at.
+  std::unique_ptr<net::ClientConnection> take_idle(const Upstream& upstream, std::chrono::milliseconds idle_at_most,
+                                                   bool repeatable);
   // Kept when it is reusable. `idle_time`: for this one, when the server said so; else the upstream's.
   void give_back(const Upstream& upstream, std::unique_ptr<net::ClientConnection> connection,
                  std::chrono::milliseconds idle_time);

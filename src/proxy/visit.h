@@ -2,6 +2,7 @@
 // One request on its way to a preview. Private to the preview proxy.
 #include "proxy/authorize.h"
 #include "proxy/headers.h"
+#include "proxy/live.h"
 #include "proxy/preview_place.h"
 #include "proxy/preview_proxy.h"
 
@@ -18,6 +19,7 @@ struct PreviewProxy::Visit {
   WallMs token_expires_at = 0;  // of a signed token; 0: none
   std::string set_cookie;       // goes out with the answer
   bool cors = true;
+  LiveUses::Entry live;  // while it is a tunnel
 };
 
 }  // namespace sebring::proxy

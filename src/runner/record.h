@@ -14,7 +14,7 @@ namespace sebring::runner {
 
 // Why a sandbox ended by itself.
 struct Cause {
-  std::string kind;  // out_of_memory, toolbox_died, killed, reboot
+  std::string kind;  // out_of_memory, toolbox_died, toolbox_hung, killed, reboot
   std::string message;
   std::optional<std::uint64_t> limit_bytes;
   std::optional<std::uint64_t> peak_bytes;

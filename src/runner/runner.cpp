@@ -78,6 +78,7 @@ class Runner {
     starters_ = std::make_unique<Workers>(io_.get_executor(), *host_, kStarters);
     workers_ = std::make_unique<Workers>(io_.get_executor(), *host_, kWorkers);
     importers_ = std::make_unique<Workers>(io_.get_executor(), *host_, kImporters);
+    copiers_ = std::make_unique<Workers>(io_.get_executor(), *host_, Sandboxes::kCopiesAtOnce);
     events_ = std::make_unique<Events>(io_.get_executor(), host_->boot_id());
     // Told inside the sandbox too, to whoever waits for the command.
     oom_log_ = std::make_unique<OomLog>(io_.get_executor(), "sebring-" + config_.instance,
@@ -114,6 +115,7 @@ class Runner {
       if (!error) asio::co_spawn(io_, stop(), asio::detached);
     });
     watch_pool();
+    asio::co_spawn(io_, sandboxes_->look_after_daemons(), asio::detached);
     if (config_.pulse_fd >= 0)
       pulse_.emplace(io_.get_executor(), UniqueFd(::fcntl(config_.pulse_fd, F_DUPFD_CLOEXEC, 3)));
     io_.run();
@@ -167,6 +169,7 @@ class Runner {
   std::unique_ptr<Workers> starters_;
   std::unique_ptr<Workers> workers_;
   std::unique_ptr<Workers> importers_;
+  std::unique_ptr<Workers> copiers_;
   std::unique_ptr<Events> events_;
   std::unique_ptr<OomLog> oom_log_;
   std::unique_ptr<Sandboxes> sandboxes_;
@@ -186,6 +189,7 @@ void Runner::make_sandboxes() {
                                                             .slots = *slots_,
                                                             .starters = *starters_,
                                                             .workers = *workers_,
+                                                            .copiers = *copiers_,
                                                             .journal = *journal_,
                                                             .events = *events_,
                                                             .oom_log = *oom_log_,
@@ -198,6 +202,7 @@ void Runner::close() {
   starters_.reset();
   workers_.reset();
   importers_.reset();
+  copiers_.reset();
   slots_.reset();
   bool all_gone = cleanup_->wait_until_empty(kCleanupMilliseconds) && sandboxes_->running() == 0;
   if (!all_gone) return;

@@ -81,11 +81,16 @@ asio::awaitable<Result<bj::object>> Sandboxes::fork(std::string id, ForkOrder or
   Record changed_parent = parent->record;
   auto copied = co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<void> {
     auto& pool = parts_.host.pool();
-    SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record)));
+    // Both sync, side by side: a disk without a record is nobody's, a record without a disk names none.
+    const Journal::Ticket known = parts_.journal.append(record);
     auto done = pool.copy_upper(changed_parent.disk, record.disk, record.limits.disk_bytes);
     if (!done) {
       parts_.journal.append_gone(record.disk);
       return done;
+    }
+    if (auto durable = parts_.journal.wait_durable(known); !durable) {
+      (void)pool.destroy_upper(record.disk);
+      return durable;
     }
     // What the child holds still counts as the parent's.
     if (pool.quotas() == os::btrfs::Quotas::simple) {
@@ -99,7 +104,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::fork(std::string id, ForkOrder or
   if (!copied) {
     child->removed = true;
     sandboxes_.erase(order.new_id);
-    co_return fail(std::move(copied).error().while_doing("fork sandbox " + id));
+    co_return fail(about_room(std::move(copied).error()).while_doing("fork sandbox " + id));
   }
   parent->record.disk_held_bytes = changed_parent.disk_held_bytes;
   child->record = std::move(record);
@@ -111,7 +116,9 @@ asio::awaitable<Result<Sandboxes::SnapshotMade>> Sandboxes::snapshot(std::string
   Handle sandbox = locked.sandbox;
   co_return co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<SnapshotMade> {
     auto& pool = parts_.host.pool();
-    if (!pool.has_snapshot(name)) SB_CHECK(pool.make_snapshot(sandbox->record.disk, name));
+    if (!pool.has_snapshot(name))
+      if (auto made = pool.make_snapshot(sandbox->record.disk, name); !made)
+        return fail(about_room(std::move(made).error()));
     SB_TRY(auto bytes, pool.usage(sandbox->record.disk));
     return SnapshotMade{name, bytes};
   });

@@ -11,6 +11,7 @@ namespace bj = boost::json;
 namespace {
 
 constexpr int kSlotMilliseconds = 25'000;  // control gives a call 30 s
+constexpr int kSlotsEndedMax = 3;          // of somebody who kills processes while a sandbox is made of them
 
 // FNV-1a; only tells whether the texts have changed since the last start.
 std::uint64_t hash_of(std::string_view text) {
@@ -60,21 +61,22 @@ static Result<void> check_image(const image::Pool& pool, const StartJob& job) {
   return {};
 }
 
-// On a worker. The journal has the whole record before the container exists, and is being synced while it starts.
-static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, runtime::Host::Wires& wires) {
-  SB_CHECK(check_image(parts.host.pool(), job));
-  if (job.fresh && !job.base.empty()) {
-    job.record.disk = runtime::Host::new_upper_name();
-    Journal::Ticket intent = parts.journal.append(job.record);
-    SB_CHECK(parts.journal.wait_durable(intent));
-    auto copied = parts.host.pool().create_upper_from_snapshot(job.base, job.record.disk, job.spec.limits.disk_bytes);
-    if (!copied) {
-      parts.journal.append_gone(job.record.disk);
-      return std::unexpected(std::move(copied).error());
-    }
-    job.spec.upper = job.record.disk;
-    job.spec.write_files = true;
+static Result<void> copy_base(Sandboxes::Parts& parts, StartJob& job) {
+  job.record.disk = runtime::Host::new_upper_name();
+  // Not waited for: what is written when it starts is, before anybody relies on it.
+  parts.journal.append(job.record);
+  auto copied = parts.host.pool().create_upper_from_snapshot(job.base, job.record.disk, job.spec.limits.disk_bytes);
+  if (!copied) {
+    parts.journal.append_gone(job.record.disk);
+    return std::unexpected(std::move(copied).error());
   }
+  job.spec.upper = job.record.disk;
+  job.spec.write_files = true;
+  return {};
+}
+
+// The journal has the whole record before the container exists, and is being synced while it starts.
+static Result<StartOutcome> start_in_slot(Sandboxes::Parts& parts, StartJob job, runtime::Host::Wires& wires) {
   Record stopped = job.record;  // what holds when this fails
   auto slot = parts.slots.take(job.spec.layers, !job.spec.upper.empty(), job.spec.limits, kSlotMilliseconds);
   if (!slot) return std::unexpected(std::move(slot).error());
@@ -106,6 +108,16 @@ static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, ru
   return StartOutcome{std::move(*container), std::move(job.record)};
 }
 
+// On a worker.
+static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, runtime::Host::Wires& wires) {
+  SB_CHECK(check_image(parts.host.pool(), job));
+  if (job.fresh && !job.base.empty()) SB_CHECK(copy_base(parts, job));
+  for (int tries = kSlotsEndedMax;; --tries) {
+    auto outcome = start_in_slot(parts, job, wires);
+    if (outcome || outcome.error().tag() != runtime::kSlotEnded || tries == 0) return outcome;
+  }
+}
+
 asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   if (!spec.linked_to.empty() && !parts_.host.firewall())
     co_return fail(Errc::not_implemented,
@@ -134,10 +146,18 @@ asio::awaitable<Result<void>> Sandboxes::start(Handle sandbox, Spec spec) {
   job.record.files_written = files;
   // The root of its last life may not be unmounted yet, which takes a sync of the pool. All its processes have ended,
   // so nobody uses that mount any more, and overlayfs does not mind a second one on the same upper then.
-  SB_CO_TRY(auto outcome,
-            co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); }));
-  sandbox->record = std::move(outcome.record);
-  sandbox->container.emplace(std::move(outcome.container));
+  auto outcome =
+      co_await parts_.starters.run([&](runtime::Host::Wires& wires) { return run_start(parts_, job, wires); });
+  if (!outcome) {
+    if (job.fresh && !job.spec.upper.empty()) {  // the copy of a snapshot is nobody's now
+      runtime::Leftover leftover;
+      forget_later(job.spec.upper, leftover);
+      parts_.cleanup.dispose(std::move(leftover));
+    }
+    co_return std::unexpected(std::move(outcome).error());
+  }
+  sandbox->record = std::move(outcome->record);
+  sandbox->container.emplace(std::move(outcome->container));
   if (watch(sandbox)) co_return join_group(*sandbox);
   sandbox->record.state = State::stopped;
   runtime::Leftover leftover = leftover_of(std::move(*sandbox->container), false);
@@ -171,7 +191,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::ensure_running(std::string id, Sp
     sandbox->removed = true;
     sandboxes_.erase(id);
   }
-  co_return fail(std::move(started).error().while_doing("start sandbox " + id));
+  co_return fail(about_room(std::move(started).error()).while_doing("start sandbox " + id));
 }
 
 }  // namespace sebring::runner

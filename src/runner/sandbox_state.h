@@ -13,6 +13,8 @@ struct Sandboxes::Life {
   asio::posix::stream_descriptor process;  // a duplicate of the pidfd
   Signal changed;
   bool ended = false;
+  bool asked = false;               // whether its daemon answers; see look_after_daemons()
+  bool hung = false;                // and it did not
   std::optional<os::Ended> status;  // of a child of ours; adopted ones are reaped elsewhere
 };
 
@@ -22,8 +24,13 @@ struct Sandboxes::Sandbox {
   std::optional<runtime::Container> container;
   std::shared_ptr<Life> life;
   std::shared_ptr<Gate> gate;
+  UniqueFd give_up;       // an event for whoever archives or restores its disk; made with the first of them
+  bool unwanted = false;  // is being removed
   bool end_expected = false;
   bool removed = false;
 };
+
+// A pool without room, in words that say what to do; every other error as it is.
+Error about_room(Error error);
 
 }  // namespace sebring::runner

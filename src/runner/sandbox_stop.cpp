@@ -90,6 +90,7 @@ asio::awaitable<Result<bj::object>> Sandboxes::stop(std::string id, StopOrder or
 }
 
 asio::awaitable<Result<void>> Sandboxes::remove(std::string id) {
+  if (Handle sandbox = find(id)) give_up_copies(*sandbox);
   auto locked = co_await lock(id);
   if (!locked)
     co_return locked.error().code() == Errc::not_found ? Result<void>{} : std::unexpected(std::move(locked).error());

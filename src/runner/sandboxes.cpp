@@ -8,6 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
+#include <cerrno>
 #include <cstdio>
 
 #include "os/link.h"
@@ -27,7 +28,7 @@ void log_failure(const std::string& what, const Error& error) {
 
 }  // namespace
 
-Sandboxes::Sandboxes(Parts parts) : parts_(std::move(parts)) {}
+Sandboxes::Sandboxes(Parts parts) : parts_(std::move(parts)), copying_(std::make_shared<Copying>(parts_.executor)) {}
 Sandboxes::~Sandboxes() = default;
 
 Sandboxes::Handle Sandboxes::find(const std::string& id) const {
@@ -97,7 +98,10 @@ asio::awaitable<Result<void>> Sandboxes::wait_durable(Journal::Ticket ticket) {
   co_return co_await parts_.workers.run([&](runtime::Host::Wires&) { return parts_.journal.wait_durable(ticket); });
 }
 
-void Sandboxes::close() { closed_ = true; }
+void Sandboxes::close() {
+  closed_ = true;
+  for (auto& [id, sandbox] : sandboxes_) give_up_copies(*sandbox);
+}
 
 // The end of PID 1 is an event of its pidfd: noticed at once, whoever caused it.
 bool Sandboxes::watch(Handle sandbox) {
@@ -150,7 +154,10 @@ Cause Sandboxes::cause_of(const Sandbox& sandbox) const {
     if (usage) cause.peak_bytes = usage->memory_peak_bytes;
     return cause;
   }
-  if (status && status->signal == SIGKILL) {
+  if (sandbox.life->hung) {
+    cause.kind = "toolbox_hung";
+    cause.message = "The daemon in the sandbox stood still and was ended";
+  } else if (status && status->signal == SIGKILL) {
     cause.kind = "killed";
     cause.message = "The sandbox was killed from outside";
   } else {
@@ -168,6 +175,11 @@ Cause Sandboxes::cause_of(const Sandbox& sandbox) const {
     if (auto victim = parts_.oom_log.of_group(group)) cause.victim = victim->name;
   }
   return cause;
+}
+
+Error about_room(Error error) {
+  if (error.os_errno() != ENOSPC && error.os_errno() != EDQUOT) return error;
+  return std::move(error).while_doing("the pool is full: delete sandboxes or snapshots, or raise pool-size-gib");
 }
 
 void Sandboxes::let_go(Handle sandbox) {

@@ -36,11 +36,13 @@ class Sandboxes {
     runtime::SlotPool& slots;
     Workers& starters;  // for starts, which may wait for a slot
     Workers& workers;   // for everything else: a burst of starts must not hold up a stop
+    Workers& copiers;   // for archives and restores, which take minutes; kCopiesAtOnce threads
     Journal& journal;
     Events& events;
     OomLog& oom_log;
     std::string objects_dir;
   };
+  static constexpr std::size_t kCopiesAtOnce = 2;
   explicit Sandboxes(Parts parts);
   ~Sandboxes();
 
@@ -82,6 +84,9 @@ class Sandboxes {
   // A TCP socket inside, connected to its loopback at `port`.
   asio::awaitable<Result<UniqueFd>> dial(std::string id, std::uint16_t port);
 
+  // Ends those whose daemons stand still; for as long as this lives.
+  asio::awaitable<void> look_after_daemons();
+
   // No further changes; pending ones finish. What runs goes on running.
   void close();
 
@@ -102,6 +107,9 @@ class Sandboxes {
   asio::awaitable<Result<void>> start(Handle sandbox, Spec spec);
   // False when its end would not be noticed: no descriptor is left.
   bool watch(Handle sandbox);
+  asio::awaitable<void> look_after_daemon(Handle sandbox, std::shared_ptr<Life> life);
+  bool stands_still(const Sandbox& sandbox, std::uint64_t& ticks_before) const;
+  asio::awaitable<void> end_hung(Handle sandbox, std::shared_ptr<Life> life, const UniqueFd& connection);
   asio::awaitable<void> notice_end(Handle sandbox, std::shared_ptr<Life> life);
   asio::awaitable<void> terminate_users(Handle sandbox, std::chrono::milliseconds grace);
   Result<void> begin_kill(Handle sandbox);
@@ -111,7 +119,23 @@ class Sandboxes {
   Cause cause_of(const Sandbox& sandbox) const;
   boost::json::object report_of(const Sandbox& sandbox) const;
   asio::awaitable<Result<void>> wait_durable(Journal::Ticket ticket);
-  Result<void> unpack_archive(Record& record, const RestoreOrder& order);
+  Result<void> unpack_archive(Record& record, const RestoreOrder& order, int give_up);
+  // Archives and restores: each uses two processes and the disk, so few are at work at once.
+  struct Copying {
+    explicit Copying(asio::any_io_executor executor) : changed(std::move(executor)) {}
+    std::size_t now = 0;
+    Signal changed;
+  };
+  class CopyTurn;
+  struct WorkingCopy {
+    Handle sandbox;
+    std::string name;
+  };
+  asio::awaitable<Result<CopyTurn>> wait_for_copy_turn(Handle sandbox);
+  asio::awaitable<Result<WorkingCopy>> make_working_copy(std::string id);
+  asio::awaitable<Result<image::Archived>> archive_copy(const WorkingCopy& copy, std::string path);
+  asio::awaitable<Result<void>> restore_when_its_turn(Handle sandbox, Record& record, const RestoreOrder& order);
+  void give_up_copies(Sandbox& sandbox);
   void remove_unfinished();
   void forget_later(const std::string& disk, runtime::Leftover& leftover);
 
@@ -129,6 +153,7 @@ class Sandboxes {
   std::optional<os::Netlink> netfilter_;                        // the loop's own, made when it is needed first
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for callbacks of other threads
   bool closed_ = false;
+  std::shared_ptr<Copying> copying_;
   std::deque<std::string> to_reclaim_;  // groups of paused ones, one at a time: the workers are for those who wait
   bool reclaiming_ = false;
 };

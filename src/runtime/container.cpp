@@ -24,8 +24,11 @@ constexpr std::uint64_t kMountReserve = 2 << 20;
 
 Result<UniqueFd> root_on_existing_disk(Host& host, const Slot& slot, const StartSpec& spec) {
   RootSpec root{spec.layers, host.pool().upper_path(spec.upper)};
-  SB_CHECK(host.pool().set_limit(spec.upper, spec.limits.disk_bytes + kMountReserve));
   auto made = make_root(slot.view, root, host.abilities(), slot.index);
+  if (made || made.error().code() != Errc::unavailable) return made;
+  // Only then: each change of a limit waits for the pool's transaction.
+  SB_CHECK(host.pool().set_limit(spec.upper, spec.limits.disk_bytes + kMountReserve));
+  made = make_root(slot.view, root, host.abilities(), slot.index);
   SB_CHECK(host.pool().set_limit(spec.upper, spec.limits.disk_bytes));
   return made;
 }
@@ -82,17 +85,24 @@ Result<void> send_order(Host& host, const Slot& slot, const StartSpec& spec, int
   return os::send_message(slot.control.get(), message, fds);
 }
 
+Result<void> hand_over(Host& host, const Slot& slot, const StartSpec& spec, int root) {
+  auto done = send_order(host, slot, spec, root);
+  if (done) done = read_report(slot.control.get(), kEnterMilliseconds);
+  if (done) return done;
+  if (done.error().os_errno() == EPIPE || done.error().os_errno() == ECONNRESET)
+    return fail(std::move(done).error().tagged(kSlotEnded));
+  if (done.error().code() == Errc::timed_out)
+    return fail(Errc::timed_out, "its daemon has not answered for " + std::to_string(kEnterMilliseconds / 1000) + " s");
+  return done;
+}
+
 Result<UniqueFd> start(Host& host, Host::Wires& wires, Slot& slot, const StartSpec& spec) {
   if (!slot.limits || !slot.limits->same_groups(spec.limits)) SB_CHECK(apply_limits(host, slot.index, spec.limits));
   if (wires.netfilter && !spec.network.is_default())
     SB_CHECK(host.firewall()->set_policy(*wires.netfilter, slot.index, {}, spec.network));
   SB_TRY(auto root,
          spec.upper.empty() ? root_on_fresh_disk(host, slot, spec) : root_on_existing_disk(host, slot, spec));
-  if (auto sent = send_order(host, slot, spec, root.get()); !sent) {
-    slot.root = std::move(root);
-    return std::unexpected(std::move(sent).error());
-  }
-  auto entered = read_report(slot.control.get(), kEnterMilliseconds);
+  auto entered = hand_over(host, slot, spec, root.get());
   if (entered) return root;
   slot.root = std::move(root);
   if (auto words = last_words(slot.words.get()); !words.empty())

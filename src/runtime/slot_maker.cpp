@@ -196,7 +196,8 @@ Result<void> SlotMaker::prepare_inside(Slot& slot) {
 Result<void> read_report(int control, int milliseconds) {
   SB_TRY(auto message, os::receive_message(control, sizeof(slot::Report), milliseconds));
   slot::Report report;
-  if (message.data.size() != sizeof report) return fail(Errc::internal, "the toolbox ended instead of answering");
+  if (message.data.size() != sizeof report)
+    return fail(Errc::internal, "the toolbox ended instead of answering", kSlotEnded);
   std::memcpy(&report, message.data.data(), sizeof report);
   report.message[sizeof report.message - 1] = '\0';
   if (report.ok) return {};

@@ -31,6 +31,8 @@ struct Slot {
 
 // What freeing a slot takes; its unused upper too, when asked.
 Leftover leftover_of(Slot slot, bool destroy_upper);
+// Tag of an error: the slot's process has ended without a word, as when somebody killed it; another slot will do.
+inline constexpr char kSlotEnded[] = "slot_ended";
 // The toolbox's answer to Prepare or Enter.
 Result<void> read_report(int control, int milliseconds);
 

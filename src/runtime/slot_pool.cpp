@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "os/pidfd.h"
+
 namespace sebring::runtime {
 namespace {
 
@@ -94,6 +96,7 @@ Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_dis
   if (!own_disk && usual_layers_ != layers) usual_layers_ = layers;
   usual_limits_ = limits;
   ++waiting_;
+  drop_dead_slots();
   while (slots_.empty() && !stopping_) {
     less_.notify_one();
     if (more_.wait_until(lock, deadline) == std::cv_status::timeout) break;
@@ -109,6 +112,15 @@ Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_dis
   slots_.erase(picked);
   less_.notify_one();
   return slot;
+}
+
+// Nobody waits for their ends: who kills processes of the machine is met here, before a sandbox depends on one of them.
+void SlotPool::drop_dead_slots() {
+  std::erase_if(slots_, [&](Slot& slot) {
+    if (!os::wait_pidfd(slot.pidfd.get(), 0)) return false;
+    cleanup_.dispose(leftover_of(std::move(slot), true));
+    return true;
+  });
 }
 
 void SlotPool::forget_layers(const std::string& layer) {

@@ -42,6 +42,7 @@ class SlotPool {
   void refill();
   bool wants_plain_slot() const;
   std::deque<Slot>::iterator pick(const std::vector<std::string>& layers, bool own_disk);
+  void drop_dead_slots();
 
   Host& host_;
   Cleanup& cleanup_;

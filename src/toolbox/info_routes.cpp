@@ -126,6 +126,10 @@ awaitable<Result<net::Response>> initialize(const net::RequestHead&, const net::
   co_return fail(Errc::not_implemented, "the toolbox holds no token: whoever reaches it has been checked by the proxy");
 }
 
+awaitable<Result<net::Response>> no_desktop(const net::RequestHead&, const net::PathParameters&, std::string) {
+  co_return fail(Errc::not_implemented, "computer use is not available in this version of sebring");
+}
+
 }  // namespace
 
 void add_info_routes(net::Router& router, Context& context) {
@@ -146,6 +150,7 @@ void add_info_routes(net::Router& router, Context& context) {
                return update_environment(context, std::move(body));
              }));
   router.add("POST", "/init", simple(initialize));
+  router.add("*", "/computeruse/{rest...}", simple(no_desktop));
 }
 
 }  // namespace sebring::toolbox

@@ -118,12 +118,13 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   Notifier ended_event_;
 };
 
-// Runs the image's ENTRYPOINT and CMD. Started once, at the daemon's start.
+// Runs the image's ENTRYPOINT and CMD, once.
 class EntrypointSession final : public Session, public std::enable_shared_from_this<EntrypointSession> {
  public:
   static constexpr std::string_view kId = "entrypoint";
   static constexpr std::string_view kCommandId = "entrypoint_command";
   EntrypointSession(Context& context, std::shared_ptr<LogDisk> disk);
+  // The second time and later it does nothing.
   void start();
   Result<void> send_input(Command& command, std::string data) override;
 
@@ -133,6 +134,7 @@ class EntrypointSession final : public Session, public std::enable_shared_from_t
   asio::awaitable<Result<std::shared_ptr<Process>>> start_process(UniqueFd& out, UniqueFd& err);
 
   Context& context_;
+  bool started_ = false;
   int open_outputs_ = 2;
 };
 

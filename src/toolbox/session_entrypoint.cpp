@@ -2,6 +2,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <utility>
 
 #include "base/text.h"
 #include "toolbox/configuration.h"
@@ -23,7 +24,9 @@ EntrypointSession::EntrypointSession(Context& context, std::shared_ptr<LogDisk> 
       std::make_shared<Command>(context.io, std::move(disk), std::string(kCommandId), join(context.entrypoint, " ")));
 }
 
-void EntrypointSession::start() { in_background(context_.io, run(shared_from_this()), "entrypoint"); }
+void EntrypointSession::start() {
+  if (!std::exchange(started_, true)) in_background(context_.io, run(shared_from_this()), "entrypoint");
+}
 
 Result<void> EntrypointSession::send_input(Command&, std::string) {
   return fail(Errc::invalid_argument, "the entrypoint takes no input");

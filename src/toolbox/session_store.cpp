@@ -27,7 +27,8 @@ SessionStore::SessionStore(Context& context)
 void SessionStore::start_entrypoint() {
   if (context_.entrypoint.empty()) return;
   entrypoint_ = std::make_shared<EntrypointSession>(context_, disk_);
-  entrypoint_->start();
+  const bool idles = context_.entrypoint == std::vector<std::string>{"sleep", "infinity"};
+  if (!idles) entrypoint_->start();
 }
 
 asio::awaitable<Result<void>> SessionStore::create(std::string id, std::string cwd) {
@@ -59,8 +60,11 @@ Result<std::shared_ptr<ShellSession>> SessionStore::find_shell(const std::string
   return found->second;
 }
 
-Result<std::shared_ptr<Session>> SessionStore::find(const std::string& id) const {
-  if (id == EntrypointSession::kId && entrypoint_) return entrypoint_;
+Result<std::shared_ptr<Session>> SessionStore::find(const std::string& id) {
+  if (id == EntrypointSession::kId && entrypoint_) {
+    entrypoint_->start();
+    return entrypoint_;
+  }
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return fail(Errc::not_found, "session not found");
   return found->second;

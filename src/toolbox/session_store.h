@@ -13,7 +13,8 @@ inline constexpr std::size_t kSessionIdBytesMax = 256;
 class SessionStore {
  public:
   explicit SessionStore(Context& context);
-  // Starts the image's entrypoint when there is one.
+  // Starts the image's entrypoint when there is one. "sleep infinity", by which images say that nothing is to run,
+  // would cost memory for nothing: it waits until somebody asks for its session.
   void start_entrypoint();
 
   // Errc::conflict for an id that is taken, Errc::invalid_argument for one that can not be.
@@ -22,7 +23,7 @@ class SessionStore {
   asio::awaitable<Result<void>> remove(std::string id);
   Result<std::shared_ptr<ShellSession>> find_shell(const std::string& id) const;
   // The entrypoint's too.
-  Result<std::shared_ptr<Session>> find(const std::string& id) const;
+  Result<std::shared_ptr<Session>> find(const std::string& id);
   // Without the entrypoint's.
   const std::map<std::string, std::shared_ptr<ShellSession>>& all() const { return sessions_; }
 

@@ -18,12 +18,15 @@ bool has_control_character(std::string_view text) {
   return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
 }
 
-// A path may hold anything but NUL: such names exist.
-std::string read_path(ObjectReader& reader, std::string_view name = "path") {
-  auto path = reader.required_text(name);
-  if (path.contains('\0')) reader.error(std::string(name) + " must not contain NUL");
-  return path;
+// What reaches libgit2 as a C string, and would be cut at a NUL.
+std::string read_required_text(ObjectReader& reader, std::string_view name) {
+  auto text = reader.required_text(name);
+  if (text.contains('\0')) reader.error(std::string(name) + " must not contain NUL");
+  return text;
 }
+
+// A path may hold anything else: such names exist.
+std::string read_path(ObjectReader& reader, std::string_view name = "path") { return read_required_text(reader, name); }
 
 // Names, hosts, users: nothing in them may break a line of a protocol or of a file.
 std::string plain(ObjectReader& reader, std::string_view name, std::string text) {
@@ -97,7 +100,7 @@ Request read_discard(ObjectReader& reader) {
 }
 
 Request read_commit(ObjectReader& reader) {
-  return Commit{read_path(reader), reader.required_text("message"), read_required_plain(reader, "author"),
+  return Commit{read_path(reader), read_required_text(reader, "message"), read_required_plain(reader, "author"),
                 read_required_plain(reader, "email"), reader.boolean("allow_empty").value_or(false)};
 }
 

@@ -108,6 +108,7 @@ TEST_CASE("bad requests") {
       {"add", R"({"path":"/r","files":"a"})", "files"},
       {"commit", R"({"path":"/r","message":"m","author":"a"})", "email"},
       {"commit", R"({"path":"/r","author":"a","email":"e"})", "message"},
+      {"commit", R"({"path":"/r","message":"m\u0000n","author":"a","email":"e"})", "message"},
       {"commit", R"({"path":"/r","message":"m","author":"a\nb","email":"e"})", "author"},
       {"get_config", R"({"key":"a.b","scope":"worktree"})", "scope"},
       {"get_config", R"({"key":"a.b","scope":"local"})", "path"},

@@ -25,6 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 from harness import BUILD, POOL, Server, snapshot_directory  # noqa: E402
 from ws import WebSocket  # noqa: E402
 
+import life_bench  # noqa: E402
 import reach_bench  # noqa: E402
 
 ROWS = []
@@ -308,119 +309,13 @@ def files(server, api, box, scale):
     value("download 100 MiB through the proxy", f"{down['mib_per_second']:.0f} MiB/s (failed {down['failed']})", ">=1800 MiB/s")
 
 
-def forks(server, n):
-    api = Api(server)
-    box = api.ask("POST", "/api/sandbox", {})["id"]
-    api.execute(box, "head -c 256M /dev/urandom > /home/daytona/data; sync")
-    times, children = [], []
-    for i in range(n):
-        took, child = api.timed("POST", f"/api/sandbox/{box}/fork", {"name": f"fork-{i}-{time.monotonic_ns()}"})
-        times.append(took)
-        children.append(child["id"])
-    row("fork of a sandbox with 256 MB written and flushed", times, "<=5")
-    for child in children:
-        api.ask("DELETE", f"/api/sandbox/{child}")
-    api.ask("DELETE", f"/api/sandbox/{box}")
-
-
-def wait_for_state(api, box, state, seconds=300):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = api.ask("GET", f"/api/sandbox/{box}")["state"]
-        if found == state:
-            return
-        if found == "error":
-            raise RuntimeError(f"{box} failed on its way to {state}")
-        time.sleep(0.002)
-    raise RuntimeError(f"{box} does not get {state}")
-
-
-def states(server, n):
-    api = Api(server)
-    box = api.ask("POST", "/api/sandbox", {"snapshot": "daytona-small"})["id"]
-    api.execute(box, "head -c 64M /dev/urandom > /home/daytona/data; sync")
-    pause, resume, first, resize, snapshot = [], [], [], [], []
-    for i in range(n):
-        pause.append(api.timed("POST", f"/api/sandbox/{box}/pause")[0])
-        took = api.timed("POST", f"/api/sandbox/{box}/start")[0]
-        resume.append(took)
-        first.append(took + api.execute(box)[0])
-        name = f"bench-{i}-{time.monotonic_ns()}"
-        snapshot.append(api.timed("POST", f"/api/sandbox/{box}/snapshot", {"name": name})[0])
-        api.ask("DELETE", f"/api/snapshots/{api.ask('GET', f'/api/snapshots/{name}')['id']}")
-        # A larger one only: back it goes when it is stopped.
-        resize.append(api.timed("POST", f"/api/sandbox/{box}/resize", {"cpu": 2, "memory": 2})[0])
-        api.ask("POST", f"/api/sandbox/{box}/stop?force=true")
-        api.ask("POST", f"/api/sandbox/{box}/resize", {"cpu": 1, "memory": 1})
-        api.ask("POST", f"/api/sandbox/{box}/start")
-    row("pause", pause)
-    row("resume", resume, "<=20")
-    row("resume -> first command", first)
-    row("resize of a running sandbox", resize)
-    row("snapshot of a sandbox with 64 MB written", snapshot, "<=5")
-    api.ask("DELETE", f"/api/sandbox/{box}")
-
-
-def archives(server, megabytes):
-    api = Api(server)
-    box = api.ask("POST", "/api/sandbox", {})["id"]
-    # Half of it packs well, half not at all.
-    api.execute(box, f"head -c {megabytes // 2}M /dev/urandom > a; head -c {megabytes // 2}M /dev/zero | tr '\\0' x > b; sync")
-    api.ask("POST", f"/api/sandbox/{box}/stop")
-    start = time.perf_counter()
-    api.ask("POST", f"/api/sandbox/{box}/archive")
-    wait_for_state(api, box, "archived")
-    row(f"archive of {megabytes} MB", [(time.perf_counter() - start) * 1000])
-    start = time.perf_counter()
-    api.ask("POST", f"/api/sandbox/{box}/start")
-    wait_for_state(api, box, "started")
-    row(f"restore and start of {megabytes} MB", [(time.perf_counter() - start) * 1000])
-    api.ask("DELETE", f"/api/sandbox/{box}")
-
-
-def listener(server):
-    """A client of the events, logged in."""
-    socket = WebSocket("127.0.0.1", server.port, "/api/socket.io/?EIO=4&transport=websocket&source=bench")
-    assert socket.status == 101, socket.head
-    socket.receive()
-    socket.send("40" + json.dumps({"token": server.key}))
-    assert socket.receive().startswith("40{")
-    return socket
-
-
-def next_state(socket, state):
-    """When the event of a change to `state` came."""
-    while True:
-        text = socket.receive()
-        if text == "2":
-            socket.send("3")
-        elif text.startswith("42"):
-            event, data = json.loads(text[2:])
-            if event == "sandbox.state.updated" and data["newState"] == state:
-                return time.perf_counter()
-
-
-def events(server, clients, n):
-    api, listeners, late = Api(server), [listener(server) for _ in range(clients)], []
-    box = api.ask("POST", "/api/sandbox", {})["id"]
-    for _ in range(n):
-        for call, state in (("pause", "paused"), ("start", "started")):
-            api.ask("POST", f"/api/sandbox/{box}/{call}")
-            answered = time.perf_counter()
-            late.append(max(0, (max(next_state(socket, state) for socket in listeners) - answered) * 1000))
-    row(f"event at the last of {clients} clients, after the call's answer", late)
-    for socket in listeners:
-        socket.close()
-    api.ask("DELETE", f"/api/sandbox/{box}")
-
-
 def many_rows(server, count):
     """List and get with many sandboxes in the database: copies of an archived one's row, which no runner holds."""
     api = Api(server)
     box = api.ask("POST", "/api/sandbox", {"snapshot": "daytona-small"})["id"]
     api.ask("POST", f"/api/sandbox/{box}/stop")
     api.ask("POST", f"/api/sandbox/{box}/archive")
-    wait_for_state(api, box, "archived")
+    life_bench.wait_for_state(api, box, "archived")
     server.stop()
     database = sqlite3.connect(server.data / "control" / "sebring.db")
     database.row_factory = sqlite3.Row
@@ -575,13 +470,14 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--idle", type=int, help="idle sandboxes in part `memory`: 1000, with --quick 50; 5000 take 4 GiB")
     arguments = parser.parse_args()
-    scale = 1 if arguments.quick else 4
+    scale, me = 1 if arguments.quick else 4, sys.modules[__name__]
     parts = {"memory": lambda s: memory(s, arguments.idle or (50 if arguments.quick else 1000)), "life": lambda s: life(s, 100 * scale),
              "sustained": lambda s: sustained(s, 2 * scale), "burst": lambda s: burst(s, 1 + scale), "flood": lambda s: flood(s, 500), "inside": lambda s: inside(s, scale),
-             "forks": lambda s: forks(s, 5 * scale), "states": lambda s: states(s, 10 * scale), "archives": lambda s: archives(s, 256 * scale),
-             "events": lambda s: events(s, 125 * scale, 5 * scale), "rows": lambda s: many_rows(s, 2500 * scale), "sdks": lambda s: sdks(s, 25 * scale),
-             "previews": lambda s: reach_bench.previews(sys.modules[__name__], load, s, scale),
-             "ssh": lambda s: reach_bench.ssh(sys.modules[__name__], s, 10 * scale), "peers": lambda s: peers(s, 12 * scale)}
+             "forks": lambda s: life_bench.forks(me, s, 5 * scale), "dirty": lambda s: life_bench.dirty_forks(me, s, 1 + scale), "states": lambda s: life_bench.states(me, s, 10 * scale),
+             "archives": lambda s: life_bench.archives(me, s, 256 * scale),
+             "events": lambda s: life_bench.events(me, s, 125 * scale, 5 * scale), "rows": lambda s: many_rows(s, 2500 * scale), "sdks": lambda s: sdks(s, 25 * scale),
+             "previews": lambda s: reach_bench.previews(me, load, s, scale),
+             "ssh": lambda s: reach_bench.ssh(me, s, 10 * scale), "peers": lambda s: peers(s, 12 * scale)}
     wanted = [p for p in arguments.only.split(",") if p] or list(parts)
     print(f"load {os.getloadavg()}, {os.cpu_count()} cpus, kernel {os.uname().release}; milliseconds unless said")
     # A pool of its own: quota groups and directories of other servers' disks would be measured with it.

@@ -17,7 +17,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integration"))
 from harness import Leftovers, Server  # noqa: E402
-from importers import ImporterKiller  # noqa: E402
+from importers import ImporterKiller, importers  # noqa: E402
 from traces import assert_nothing_left  # noqa: E402
 from transitions import CONVERGE_SECONDS, DEAF, RESTS, Transitions  # noqa: E402
 
@@ -53,14 +53,16 @@ class HangTest(Transitions, unittest.TestCase):
             os.kill(pid, signal.SIGKILL)
 
     def hang_importer(self, verb, rest):
-        """One of the two processes of an archive (or of a restore) stands still: the job ends, and is done when tried again."""
+        """One of the two processes of an archive, backup or restore stands still: the job ends, and is done when tried again."""
         server = self.with_server()
         box = server.create(snapshot="daytona-small")["id"]
         server.execute(box, "echo kept > /home/daytona/file; head -c 200M /dev/urandom > /home/daytona/large; sync")
-        self.assertEqual(self.call(server, "POST", f"/api/sandbox/{box}/stop")[0], 200)
+        if verb != "backup":
+            self.assertEqual(self.call(server, "POST", f"/api/sandbox/{box}/stop")[0], 200)
 
         def state():
-            return self.call(server, "GET", f"/api/sandbox/{box}")[1]["state"]
+            row = self.call(server, "GET", f"/api/sandbox/{box}")[1]
+            return row["backupState"] if verb == "backup" else row["state"]
         if verb == "start":
             self.call(server, "POST", f"/api/sandbox/{box}/archive")
             self.until("archived", lambda: state() == "archived")
@@ -71,9 +73,9 @@ class HangTest(Transitions, unittest.TestCase):
         begun = time.monotonic()
         asked.join()
         self.until(f"{verb} is given up", lambda: state() == rest, CONVERGE_SECONDS - (time.monotonic() - begun))
-        if verb == "archive":
-            self.call(server, "POST", f"/api/sandbox/{box}/archive")
-            self.until("archived in the end", lambda: state() == "archived")
+        if verb != "start":
+            self.call(server, "POST", f"/api/sandbox/{box}/{verb}")
+            self.until(f"{verb} in the end", lambda: state() in ("archived", "Completed"))
         self.until("it starts", lambda: self.call(server, "POST", f"/api/sandbox/{box}/start")[0] == 200)
         self.assertEqual(server.execute(box, "cat /home/daytona/file")["result"], "kept\n")
         self.assertEqual(self.call(server, "DELETE", f"/api/sandbox/{box}")[0], 200)
@@ -81,11 +83,39 @@ class HangTest(Transitions, unittest.TestCase):
 
     def test_a_hung_runner_or_control_or_importer(self):
         # Side by side: most of the time is waiting for the silence to be long enough.
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        with concurrent.futures.ThreadPoolExecutor(5) as pool:
             roles = [pool.submit(self.hang_during_everything, role) for role in ("runner", "control")]
-            jobs = [pool.submit(self.hang_importer, *how) for how in (("archive", "stopped"), ("start", "archived"))]
+            jobs = [pool.submit(self.hang_importer, *how) for how in (("archive", "stopped"), ("start", "archived"), ("backup", "Error"))]
             for done in roles + jobs:
                 done.result()
+
+    def test_nobody_waits_for_a_copy(self):
+        """While gigabytes are being packed or unpacked (here: by a process that stands still) the sandbox can be used, and
+        a delete does not wait."""
+        server = self.with_server()
+        for verb in ("backup", "archive", "start"):
+            box = server.create(snapshot="daytona-small")["id"]
+            server.execute(box, "head -c 400M /dev/urandom > /home/daytona/large; sync")
+            if verb != "backup":
+                self.assertEqual(self.call(server, "POST", f"/api/sandbox/{box}/stop")[0], 200)
+            if verb == "start":
+                self.call(server, "POST", f"/api/sandbox/{box}/archive")
+                self.until("archived", lambda: self.call(server, "GET", f"/api/sandbox/{box}")[1]["state"] == "archived")
+            stopper = ImporterKiller(server.role_pid("runner"), 1, 0.05, signal.SIGSTOP)
+            asked = threading.Thread(target=self.call, args=(server, "POST", f"/api/sandbox/{box}/{verb}"))
+            asked.start()
+            self.assertTrue(stopper.finish(), "no importer was seen")
+            begun = time.monotonic()
+            calls = [("POST", f"/api/sandbox/{box}/{what}") for what in (("stop", "start", "pause") if verb == "backup" else ())]
+            for call in [*calls, ("DELETE", f"/api/sandbox/{box}")]:
+                status, answer = self.call(server, *call)
+                self.assertEqual(status, 200, (call, answer))
+            self.assertLess(time.monotonic() - begun, 8, verb)
+            self.assertEqual(self.call(server, "GET", f"/api/sandbox/{box}")[0], 404)
+            asked.join(10)
+            self.assertFalse(asked.is_alive(), verb)
+            self.until("the work ends", lambda: not importers(server.role_pid("runner")), 5)
+        assert_nothing_left(server)
 
     def test_a_hung_toolbox(self):
         server = self.with_server()

@@ -3,6 +3,8 @@ the middle of them."""
 
 import http.client
 import json
+import os
+import signal
 import subprocess
 import time
 
@@ -45,13 +47,15 @@ class Transitions:
     def make_ready(self, server):
         """One sandbox for each transition, in the state from which it begins; and one that is to notice nothing."""
         boxes = {}
-        for what in ("stop", "pause", "resume", "start", "fork", "snapshot", "archive", "restore", "resize", "delete", "bystander"):
+        for what in ("stop", "pause", "resume", "start", "fork", "snapshot", "archive", "restore", "resize", "delete", "backup", "recover", "bystander"):
             boxes[what] = server.create(snapshot="daytona-small")["id"]
             server.execute(boxes[what], "echo kept > /home/daytona/file; sync /home/daytona/file")
         server.execute(boxes["stop"], DEAF)
         for what in ("start", "archive", "restore"):
             self.assertEqual(self.call(server, "POST", f"/api/sandbox/{boxes[what]}/stop")[0], 200)
         self.assertEqual(self.call(server, "POST", f"/api/sandbox/{boxes['resume']}/pause")[0], 200)
+        os.kill(self.toolbox_pid(server, boxes["recover"]), signal.SIGKILL)
+        self.until("failed", lambda: self.call(server, "GET", f"/api/sandbox/{boxes['recover']}")[1]["state"] == "error")
         self.call(server, "POST", f"/api/sandbox/{boxes['restore']}/archive")
         self.until("archived", lambda: self.call(server, "GET", f"/api/sandbox/{boxes['restore']}")[1]["state"] == "archived")
         return boxes
@@ -62,7 +66,7 @@ class Transitions:
                 "fork": ("POST", f"/api/sandbox/{boxes['fork']}/fork", {"name": "forked-meanwhile"}),
                 "snapshot": ("POST", f"/api/sandbox/{boxes['snapshot']}/snapshot", {"name": "made-meanwhile"}),
                 "resize": ("POST", f"/api/sandbox/{boxes['resize']}/resize", {"cpu": 2}), "delete": ("DELETE", f"/api/sandbox/{boxes['delete']}", None),
-                **{what: ("POST", f"/api/sandbox/{boxes[what]}/{what}", None) for what in ("start", "stop", "pause", "archive")}}
+                **{what: ("POST", f"/api/sandbox/{boxes[what]}/{what}", None) for what in ("start", "stop", "pause", "archive", "backup", "recover")}}
 
     def states(self, server):
         status, listed = self.call(server, "GET", "/api/sandbox?limit=200", timeout=5)
@@ -73,7 +77,7 @@ class Transitions:
         states, where = self.states(server), f"{role}: {answers}"
         # A reboot stops what runs; nothing else.
         running, paused = ("stopped", "stopped") if rebooted else ("started", "paused")
-        wanted = {"stop": "stopped", "pause": paused, "resume": running, "start": running, "restore": running}
+        wanted = {"stop": "stopped", "pause": paused, "resume": running, "start": running, "restore": running, "recover": running, "backup": running}
         for what, state in wanted.items():
             if answers[what][0] == 200 and answers[what][1]["state"] in RESTS:
                 self.assertEqual(states[boxes[what]], state, where)
@@ -87,9 +91,11 @@ class Transitions:
         for what, box in boxes.items():
             if box not in states:
                 continue
-            self.assertNotEqual(states[box], "error", (what, where))
+            if what != "recover":
+                self.assertNotEqual(states[box], "error", (what, where))
+            verb = "recover" if states[box] == "error" else "start"
             if states[box] != "started":
-                self.until(f"{what} starts", lambda: self.call(server, "POST", f"/api/sandbox/{box}/start")[0] == 200)
+                self.until(f"{what} starts", lambda: self.call(server, "POST", f"/api/sandbox/{box}/{verb}")[0] == 200)
             self.assertEqual(server.execute(box, "cat /home/daytona/file")["result"], "kept\n", what)
         for name in ("created-meanwhile", "forked-meanwhile"):
             status, found = self.call(server, "GET", f"/api/sandbox/{name}")

@@ -6,16 +6,16 @@ import os
 import subprocess
 import unittest
 
-from harness import BUILD
+from harness import BUILD, clean_environment
 
 USED_BY_ROOT_TESTS = ("overlay", "seccomp filters", "memory", "pids", "cpu", "namespaces", "veth links", "nftables",
                       "nftables: connection states", "nftables: masquerading", "nftables: connection counts",
-                      "nftables: ARP rules", "nft", "sebring-toolbox")
+                      "nftables: ARP rules", "nft", "sebring-toolbox", "preview names")
 
 
 def doctor(before=""):
     script = before + f' exec "{BUILD / "sebring"}" doctor --json'
-    done = subprocess.run(["unshare", "-m", "bash", "-c", script], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(["unshare", "-m", "bash", "-c", script], capture_output=True, text=True, timeout=60, env=clean_environment())
     return json.loads(done.stdout), done.returncode
 
 
@@ -34,6 +34,8 @@ class Doctor(unittest.TestCase):
         found = {one["check"]: one for one in report["findings"]}
         for check in ("nft", "mkfs.btrfs"):
             self.assertEqual(found[check]["severity"], "degraded", check)
+        report, _ = doctor("for f in nsswitch.conf resolv.conf; do mount --bind /dev/null $(realpath /etc/$f); done;")
+        self.assertIn("libnss-myhostname", {one["check"]: one for one in report["findings"]}["preview names"]["mend"])
         for one in report["findings"]:
             if one["severity"] != "ok":
                 self.assertTrue(one["cost"] and one["mend"], one)

@@ -49,6 +49,20 @@ def make_repository(path, files=None, branch="main"):
     return path
 
 
+def make_large_repository(path, count=50_000):
+    """A bare repository of `count` files of 1.3 kB and more, half of which does not pack, 200 to a directory."""
+    git("init", "-q", "--bare", "-b", "main", str(path))
+    importer = subprocess.Popen(["git", "-c", "safe.directory=*", "fast-import", "--quiet", "--depth=50"], cwd=path, stdin=subprocess.PIPE)
+    with importer.stdin as pipe:
+        pipe.write(b"commit refs/heads/main\ncommitter T <t@test> 1700000000 +0000\ndata 1\nm\n")
+        for i in range(count):
+            body = (b"%d\n" % i) * 50 + os.urandom(500).hex().encode()
+            pipe.write(b"M 100644 inline d%03d/f%05d\ndata %d\n%s\n" % (i // 200, i, len(body), body))
+    if importer.wait() != 0:
+        raise AssertionError("git fast-import failed")
+    return path
+
+
 def commit_to(repository, name, text, branch="main", message="more"):
     """Another commit on the server, as a colleague would push it. Returns its hash."""
     with tempfile.TemporaryDirectory() as scratch:

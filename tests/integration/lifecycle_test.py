@@ -144,6 +144,16 @@ class Archiving(LifecycleTest):
         self.assertEqual(self.run_in(box, "[ $(sha256sum /srv/deep/file | cut -c1-64) = $(cat sum) ] && stat -c %u:%g /srv/deep/file && readlink link; test -e .profile || echo gone"),
                          "123:456\nfile\ngone\n")
 
+    def test_what_comes_meanwhile_waits(self):
+        box = self.box(snapshot="daytona-small")
+        self.run_in(box, "head -c 200M /dev/urandom > file; sync")
+        self.good("POST", f"/api/sandbox/{box}/stop")
+        self.assertEqual(self.good("POST", f"/api/sandbox/{box}/archive")["state"], "archiving")
+        with concurrent.futures.ThreadPoolExecutor(3) as pool:
+            for status, answer in pool.map(lambda _: self.api("POST", f"/api/sandbox/{box}/start"), range(3)):
+                self.assertEqual((status, answer["state"]), (200, "started"), answer)
+        self.assertEqual(self.run_in(box, "wc -c < file"), f"{200 << 20}\n")
+
     def test_damaged(self):
         for damage in ("flipped", "cut", "missing"):
             with self.subTest(damage=damage):

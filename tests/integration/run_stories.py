@@ -13,7 +13,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 STORIES = HERE / "stories"
 # environment name (env/create NAME prints its path), command with {env}
 RUNS = [(name, ["{env}/bin/python", STORIES / script]) for name in ("python-0.190", "python-newest")
-        for script in ("python_story.py", "python_async_story.py", "python_lifecycle_story.py", "python_toolbox_story.py")]
+        for script in ("python_story.py", "python_async_story.py", "python_lifecycle_story.py", "python_toolbox_story.py",
+                       "python_surface_story.py", "python_contract_story.py")]
 RUNS += [(name, ["{env}/bin/node", "--test", "--test-force-exit", STORIES / script]) for name in ("typescript-0.189", "typescript-newest")
          for script in sorted(p.name for p in STORIES.glob("typescript_*.mjs"))]
 RUNS += [("go-0.190", ["{story}"])]

@@ -17,6 +17,7 @@ import time
 import unittest
 from urllib.parse import quote
 
+from slow_files import SlowFile
 from toolbox_client import Toolbox, read_answer
 
 ROOT_ONLY = unittest.skipUnless(os.geteuid() == 0, "SKIP: needs root")
@@ -352,6 +353,35 @@ class Files(ToolboxCase):
         self.assertIn(self.name, [entry["name"] for entry in self.toolbox.get("/files").json])
         self.assertEqual(self.q("/info", path=os.fsencode(self.folder) + b"/bad\xff").status, 200)
 
+    def test_order_of_names(self):
+        names = [b"a", b"A", b"a\xff", b"a\x01", b"\xc3\xa4", b"12345678", b"123456789", b"1234567", b"12345678\x01", b"-", b"~", b"aaaaaaaab", b"aaaaaaaaa"]
+        for name in names:
+            with open(os.fsencode(self.folder) + b"/" + name, "wb"):
+                pass
+        entries = self.q("", path=self.folder).json
+        self.assertEqual([entry["name"] for entry in entries], [name.decode("utf-8", "replace") for name in sorted(names)])
+
+    def test_entries_that_vanish_while_listed(self):
+        ended = threading.Event()
+
+        def change():
+            while not ended.is_set():
+                for i in range(0, 4000, 3):
+                    open(f"{self.folder}/moving-{i:06}", "w").close()
+                    os.unlink(f"{self.folder}/moving-{i:06}")
+        for i in range(4000):
+            open(f"{self.folder}/staying-{i:06}", "w").close()
+        changer = threading.Thread(target=change)
+        changer.start()
+        try:
+            for _ in range(10):
+                names = [entry["name"] for entry in self.q("", path=self.folder).json]
+                self.assertEqual([name for name in names if name[0] == "s"], [f"staying-{i:06}" for i in range(4000)])
+                self.assertEqual(names, sorted(names))
+        finally:
+            ended.set()
+            changer.join()
+
     def test_huge_directory(self):
         for i in range(20_000):
             os.close(os.open(f"{self.folder}/file-{i:06}", os.O_CREAT | os.O_WRONLY))
@@ -428,10 +458,13 @@ class Files(ToolboxCase):
         self.assertEqual(answer.headers["content-length"], "10")
         url = "/files/download?path=" + quote(path)
         for header, status, body, content_range in (("bytes=2-4", 206, b"234", "bytes 2-4/10"), ("bytes=8-", 206, b"89", "bytes 8-9/10"),
-                                                    ("bytes=-2", 206, b"89", "bytes 8-9/10"), ("bytes=99-", 416, b"", "bytes */10"),
+                                                    ("bytes=-2", 206, b"89", "bytes 8-9/10"),
                                                     ("bytes=1-2,4-5", 200, b"0123456789", None), ("nonsense", 200, b"0123456789", None)):
             answer = self.toolbox.get(url, headers={"Range": header})
             self.assertEqual((answer.status, answer.body, answer.headers.get("content-range")), (status, body, content_range))
+        beyond = self.toolbox.get(url, headers={"Range": "bytes=99-"})
+        self.check_error(beyond, 416, "BAD_REQUEST", "10 bytes")
+        self.assertEqual(beyond.headers["content-range"], "bytes */10")
         modified = self.toolbox.get(url).headers["last-modified"]
         self.assertEqual(self.toolbox.get(url, headers={"Range": "bytes=1-1", "If-Range": modified}).status, 206)
         self.assertEqual(self.toolbox.get(url, headers={"Range": "bytes=1-1", "If-Range": "Mon, 01 Jan 2001 00:00:00 GMT"}).status, 200)
@@ -487,6 +520,25 @@ class Files(ToolboxCase):
         with self.assertRaises(EOFError):
             read_answer(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 40000000\r\n\r\n")
         connection.close()
+
+    @ROOT_ONLY
+    def test_a_disk_that_hangs_holds_up_nobody_else(self):
+        os.mkdir(self.folder + "/slow")
+        with SlowFile(self.folder + "/slow", 16 << 20, quick=6 << 20, seconds=4) as slow:
+            connection = self.toolbox.connect()
+            connection.sendall(f"GET /files/download?path={slow.path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            # Slower than the disk at first, so that some of the file waits in the daemon's hands when the disk hangs.
+            taker = threading.Thread(target=lambda: [time.sleep(0.002) for _ in iter(lambda: connection.recv(16384), b"")])
+            taker.start()
+            self.assertTrue(slow.waiting.wait(10))
+            for _ in range(20):
+                begin = time.monotonic()
+                self.assertEqual(self.toolbox.get("/version").status, 200)
+                self.assertLess(time.monotonic() - begin, 1)
+                time.sleep(0.05)
+            connection.shutdown(socket.SHUT_RDWR)
+            taker.join()
+            connection.close()
 
     def test_bulk_download(self):
         self.put("a.txt", b"A")
@@ -695,6 +747,7 @@ class Information(ToolboxCase):
         self.assertEqual(self.toolbox.get("/work-dir").json, {"dir": self.home})
         self.assertEqual(self.toolbox.get("/user-home-dir").json, self.toolbox.get("/project-dir").json)
         self.check_error(self.toolbox.post("/init", {"token": "x"}), 501, "NOT_IMPLEMENTED")
+        self.check_error(self.toolbox.post("/computeruse/mouse/click", {"x": 1, "y": 1}), 501, "NOT_IMPLEMENTED")
         self.check_error(self.toolbox.get("/nope"), 404, "NOT_FOUND")
         self.check_error(self.toolbox.get("/%zz"), 400)
 

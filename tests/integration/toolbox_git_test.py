@@ -18,7 +18,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from git_rig import (BUILD, PASSWORD, USER, GitHttp, Sshd, Toolbox, commit_to, git, make_certificate,  # noqa: E402
-                     make_repository, scratch)
+                     make_large_repository, make_repository, scratch)
 
 AUTHOR = {"author": "Ann Other", "email": "ann@test"}
 
@@ -1149,15 +1149,7 @@ class MemoryTest(unittest.TestCase):
 
     def test_50000_files(self):
         with scratch("/dev/shm") as root:  # 100,000 files on a busy disk take minutes
-            git("init", "-q", "--bare", "-b", "main", str(root / "r.git"))
-            importer = subprocess.Popen(["git", "-c", "safe.directory=*", "fast-import", "--quiet", "--depth=50"],
-                                        cwd=root / "r.git", stdin=subprocess.PIPE)
-            with importer.stdin as pipe:
-                pipe.write(b"commit refs/heads/main\ncommitter T <t@test> 1700000000 +0000\ndata 1\nm\n")
-                for i in range(50_000):
-                    body = (b"%d\n" % i) * 50 + os.urandom(500).hex().encode()
-                    pipe.write(b"M 100644 inline d%03d/f%05d\ndata %d\n%s\n" % (i // 200, i, len(body), body))
-            self.assertEqual(importer.wait(), 0)
+            make_large_repository(root / "r.git")
             with GitHttp(root) as http:
                 fields = {"url": f"{http.url}/r.git", "path": str(root / "out")}
                 self.assertLess(self.peak_mb({"operation": "clone", "fields": fields}), self.LIMIT_MB)

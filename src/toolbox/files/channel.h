@@ -2,7 +2,8 @@
 // How the daemon and a file worker talk: short messages on a SOCK_SEQPACKET pair, bodies in shared memory. One request
 // at a time. First the request's body goes in slots (body, ..., body_end), then the answer comes in them (head, data,
 // ..., end); the receiver of a slot gives it back with `free`. A large file's bytes come through a pipe (piped), so
-// that nobody copies them.
+// that nobody copies them. Who moves bytes from a file into a pipe holds the pipe's lock as long as the file takes: the
+// worker does it with a pipe of its own, or the daemon would wait for the file too.
 #include <cstddef>
 #include <cstdint>
 #include <optional>

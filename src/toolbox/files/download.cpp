@@ -165,7 +165,13 @@ Result<void> download(const Request& request, BodyReader& /*body*/, Responder& r
   if (answer.unsatisfiable) {
     Head head;
     head.status = 416;
-    head.headers = {{"Content-Range", "bytes */" + std::to_string(opened.size)}};
+    head.headers = {{"Content-Range", "bytes */" + std::to_string(opened.size)},
+                    {"Content-Type", "application/json; charset=utf-8"}};
+    head.body = error_body(
+        {.status = head.status,
+         .code = "BAD_REQUEST",
+         .message = "bad request: the range lies beyond the file's " + std::to_string(opened.size) + " bytes"},
+        "GET", request.path);
     responder.respond(std::move(head));
     return {};
   }

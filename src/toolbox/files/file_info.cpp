@@ -24,9 +24,10 @@ void append_padded(std::string& out, unsigned value, int width) {
 
 void append_fraction(std::string& out, long nanoseconds) {
   if (nanoseconds <= 0) return;
+  int width = 9;
+  for (; nanoseconds % 10 == 0; nanoseconds /= 10) --width;
   out += '.';
-  append_padded(out, static_cast<unsigned>(nanoseconds), 9);
-  while (out.back() == '0') out.pop_back();
+  append_padded(out, static_cast<unsigned>(nanoseconds), width);
 }
 
 // Date and time of day, by arithmetic: gmtime looks up time zones for every call, and a listing has many.
@@ -121,31 +122,42 @@ std::string http_time(std::int64_t seconds) {
   return text;
 }
 
-namespace {
+void StatusWriter::remember(const struct stat& status) {
+  const bool known = !end_.empty();
+  if (!known || status.st_mode != mode_ || status.st_uid != uid_ || status.st_gid != gid_) {
+    mode_ = status.st_mode;
+    uid_ = status.st_uid;
+    gid_ = status.st_gid;
+    mode_text_ = ",\"mode\":\"" + mode_text(mode_) + "\",\"modTime\":\"";
+    end_ = S_ISDIR(mode_) ? "Z\",\"isDir\":true,\"owner\":\"" : "Z\",\"isDir\":false,\"owner\":\"";
+    append_number(end_, uid_);
+    end_ += "\",\"group\":\"";
+    append_number(end_, gid_);
+    end_ += "\",\"permissions\":\"0";
+    for (int shift : {6, 3, 0}) end_ += static_cast<char>('0' + (mode_ >> shift & 7));
+    end_ += "\"}";
+  }
+  if (!known || status.st_mtim.tv_sec != second_) {
+    second_ = status.st_mtim.tv_sec;
+    second_text_.clear();
+    append_time(second_text_, {.tv_sec = second_, .tv_nsec = 0}, ' ');
+  }
+}
 
-// What comes behind name and path.
-void append_status(std::string& out, const struct stat& status) {
+void StatusWriter::append(std::string& out, const struct stat& status) {
+  remember(status);
   out += ",\"size\":";
   append_number(out, status.st_size);
-  out += ",\"mode\":\"";
-  out += mode_text(status.st_mode);
-  out += "\",\"modTime\":\"";
+  out += mode_text_;
   const std::size_t time_at = out.size();
-  append_time(out, status.st_mtim, ' ');
+  out += second_text_;
+  append_fraction(out, status.st_mtim.tv_nsec);
   const std::size_t time_length = out.size() - time_at;
   out += " +0000 UTC\",\"modifiedAt\":\"";
   out.append(out, time_at, time_length);
   out[out.size() - time_length + kDateLength] = 'T';
-  out += S_ISDIR(status.st_mode) ? "Z\",\"isDir\":true,\"owner\":\"" : "Z\",\"isDir\":false,\"owner\":\"";
-  append_number(out, status.st_uid);
-  out += "\",\"group\":\"";
-  append_number(out, status.st_gid);
-  out += "\",\"permissions\":\"0";
-  for (int shift : {6, 3, 0}) out += static_cast<char>('0' + (status.st_mode >> shift & 7));
-  out += "\"}";
+  out += end_;
 }
-
-}  // namespace
 
 void append_file_info(std::string& out, std::string_view name, std::string_view path, const struct stat& status) {
   out += "{\"name\":";
@@ -154,20 +166,26 @@ void append_file_info(std::string& out, std::string_view name, std::string_view 
     out += ",\"path\":";
     append_json_string(out, path);
   }
-  append_status(out, status);
+  StatusWriter().append(out, status);
 }
 
-void append_entry_info(std::string& out, std::string_view name, std::string_view folder, const struct stat& status) {
+EntryWriter::EntryWriter(std::string_view folder) {
+  if (folder.empty()) return;
+  path_ = ",\"path\":";
+  append_json_string(path_, folder);
+  path_.pop_back();
+}
+
+void EntryWriter::append(std::string& out, std::string_view name, const struct stat& status) {
   out += "{\"name\":";
   const std::size_t begin = out.size();
   append_json_string(out, name);
   const std::size_t length = out.size() - begin;
-  if (!folder.empty()) {
-    out += ",\"path\":";
-    out += folder;
+  if (!path_.empty()) {
+    out += path_;
     out.append(out, begin + 1, length - 1);
   }
-  append_status(out, status);
+  status_.append(out, status);
 }
 
 }  // namespace sebring::toolbox::files

@@ -2,8 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include "toolbox/error_body.h"
-
 namespace sebring::toolbox::files {
 
 TEST_CASE("modes") {
@@ -46,23 +44,28 @@ TEST_CASE("properties as JSON") {
         "\"permissions\":\"0640\"}");
 }
 
-TEST_CASE("an entry of a folder reads as the file by itself") {
-  struct stat status{};
-  status.st_mode = S_IFREG | 0600;
-  for (const std::string name : {"plain", "a\"b", "n\xFF\xFE", "\n", "\xC3", "\x80"}) {
-    CAPTURE(name);
-    for (const std::string folder : {"/", "/tmp/", "/t\"x\xC3/"}) {
-      std::string alone, listed, quoted;
-      append_file_info(alone, name, folder + name, status);
-      append_json_string(quoted, folder);
-      quoted.pop_back();
-      append_entry_info(listed, name, quoted, status);
-      CHECK(listed == alone);
+TEST_CASE("entries of a folder read as the files by themselves") {
+  for (const std::string folder : {"", "/", "/tmp/", "/t\"x\xC3/"}) {
+    EntryWriter writer(folder);
+    for (const std::string name : {"plain", "a\"b", "n\xFF\xFE", "\n", "\xC3", "\x80"}) {
+      struct stat status{};
+      for (const mode_t mode : {S_IFREG | 0600, S_IFREG | 0600, S_IFDIR | 01777, S_IFLNK | 0777}) {
+        for (const uid_t id : {0U, 1000U}) {
+          for (const timespec time : {timespec{0, 0}, {0, 7}, {1709210096, 7}, {1709210096, 900'000'000}, {-1, 0}}) {
+            status.st_mode = mode;
+            status.st_uid = id;
+            status.st_gid = status.st_uid + mode;
+            status.st_mtim = time;
+            status.st_size += 12345;
+            std::string alone, listed;
+            append_file_info(alone, name, folder.empty() ? "" : folder + name, status);
+            writer.append(listed, name, status);
+            CAPTURE(name);
+            CHECK(listed == alone);
+          }
+        }
+      }
     }
-    std::string alone, listed;
-    append_file_info(alone, name, "", status);
-    append_entry_info(listed, name, "", status);
-    CHECK(listed == alone);
   }
 }
 

@@ -4,11 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
+#include <optional>
 #include <system_error>
 #include <thread>
 
-#include "toolbox/error_body.h"
 #include "toolbox/files/file_error.h"
 #include "toolbox/files/file_info.h"
 #include "toolbox/files/json_stream.h"
@@ -40,57 +41,96 @@ Result<int> depth_parameter(const Request& request) {
   return depth;
 }
 
-// A directory's own entries need nothing of each other, and most of the work is the kernel's: large ones are looked at
-// by two threads.
+// Entries of one directory need nothing of each other, and most of the work is the kernel's: large directories are
+// looked at by two threads.
 constexpr std::size_t kAloneMax = 512;
-constexpr std::size_t kBlock = 4096;  // rendered before any of it is sent; small enough to stay in the cache
+constexpr std::size_t kBlock = 256;    // entries that a thread takes at a time
+constexpr std::size_t kAheadMax = 16;  // blocks that wait for a slow client, 1 MB of text
 
-struct Folder {
-  int directory;
-  std::string path;  // as append_entry_info wants it
+// A directory's entries as text, in blocks that are made by whoever has time and taken in order.
+class Listing {
+ public:
+  // `folder` as EntryWriter wants it.
+  Listing(int directory, std::string folder, std::vector<std::string> names)
+      : directory_(directory),
+        folder_(std::move(folder)),
+        names_(std::move(names)),
+        blocks_((names_.size() + kBlock - 1) / kBlock) {
+    if (names_.size() <= kAloneMax) return;
+    try {
+      helper_ = std::jthread([this](const std::stop_token& stop) {
+        while (!stop.stop_requested() && render_next()) {
+          for (std::size_t taken = taken_; next_ > taken + kAheadMax; taken = taken_) taken_.wait(taken);
+        }
+      });
+    } catch (const std::system_error&) {  // the sandbox has no process left to give
+    }
+  }
+
+  ~Listing() {
+    helper_.request_stop();
+    taken_ = blocks_.size();
+    taken_.notify_one();
+  }
+  Listing(const Listing&) = delete;
+  Listing& operator=(const Listing&) = delete;
+
+  // The entries of the next block, each with a comma in front; empty when all of them have vanished; nullopt at the
+  // end.
+  std::optional<std::string> take() {
+    if (taken_ == blocks_.size()) return std::nullopt;
+    Block& block = blocks_[taken_];
+    while (!block.ready.load(std::memory_order_acquire)) {
+      if (next_ > taken_ + kAheadMax || !render_next()) block.ready.wait(false, std::memory_order_acquire);
+    }
+    ++taken_;
+    taken_.notify_one();
+    return std::move(block.text);
+  }
+
+ private:
+  struct Block {
+    std::string text;
+    std::atomic<bool> ready = false;
+  };
+
+  // False when there is no block left to begin with.
+  bool render_next() {
+    const std::size_t index = next_.fetch_add(1, std::memory_order_relaxed);
+    if (index >= blocks_.size()) return false;
+    Block& block = blocks_[index];
+    block.text.reserve(kBlock * 256);
+    EntryWriter writer(folder_);
+    for (std::size_t i = index * kBlock; i < std::min(names_.size(), (index + 1) * kBlock); ++i) {
+      struct stat status{};
+      // What has vanished meanwhile is left out.
+      if (::fstatat(directory_, names_[i].c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) continue;
+      block.text += ',';
+      writer.append(block.text, names_[i], status);
+    }
+    block.ready.store(true, std::memory_order_release);
+    block.ready.notify_one();
+    return true;
+  }
+
+  int directory_;
+  std::string folder_;
+  std::vector<std::string> names_;
+  std::vector<Block> blocks_;
+  std::atomic<std::size_t> next_ = 0;
+  std::atomic<std::size_t> taken_ = 0;
+  std::jthread helper_;  // last, so that it ends first
 };
-
-// Entries begin to end, each with a comma in front. What has vanished meanwhile is left out.
-std::string render(const Folder& folder, const std::vector<std::string>& names, std::size_t begin, std::size_t end) {
-  std::string text;
-  text.reserve((end - begin) * 256);
-  for (std::size_t i = begin; i < end; ++i) {
-    struct stat status{};
-    if (::fstatat(folder.directory, names[i].c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) continue;
-    text += ',';
-    append_entry_info(text, names[i], folder.path, status);
-  }
-  return text;
-}
-
-std::string render_with_help(const Folder& folder, const std::vector<std::string>& names, std::size_t begin,
-                             std::size_t end) {
-  if (end - begin <= kAloneMax) return render(folder, names, begin, end);
-  const std::size_t middle = begin + (end - begin) / 2;
-  std::string second;
-  std::thread helper;
-  try {
-    helper = std::thread([&] { second = render(folder, names, middle, end); });
-  } catch (const std::system_error&) {  // the sandbox has no process left to give
-    return render(folder, names, begin, end);
-  }
-  std::string text = render(folder, names, begin, middle);
-  helper.join();
-  return text += second;
-}
 
 Result<void> list_flat(const std::string& path, bool with_path, Responder& responder) {
   SB_TRY(const UniqueFd directory, open_directory(path));
-  SB_TRY(const std::vector<std::string> names, read_names(directory.get()));
-  Folder folder{directory.get(), {}};
-  if (with_path) {
-    append_json_string(folder.path, path.ends_with('/') ? path : path + "/");
-    folder.path.pop_back();
-  }
+  SB_TRY(std::vector<std::string> names, read_names(directory.get()));
+  std::string folder;
+  if (with_path) folder = path.ends_with('/') ? path : path + "/";
+  Listing listing(directory.get(), std::move(folder), std::move(names));
   JsonStream entries(responder, "[");
-  for (std::size_t begin = 0; begin < names.size(); begin += kBlock) {
-    const std::string text = render_with_help(folder, names, begin, std::min(names.size(), begin + kBlock));
-    if (!text.empty()) entries.next() += std::string_view(text).substr(1);
+  while (auto text = listing.take()) {
+    if (!text->empty()) entries.next() += std::string_view(*text).substr(1);
   }
   entries.finish("]");
   return {};

@@ -45,6 +45,16 @@ MessageHeader Connection::receive(std::string& payload) {
   return header;
 }
 
+bool OwnPipe::open() {
+  if (read_end_) return true;
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) < 0) return false;
+  read_end_.reset(ends[0]);
+  write_end_.reset(ends[1]);
+  (void)::fcntl(ends[1], F_SETPIPE_SZ, static_cast<int>(kPipeBytes));  // smaller is slower, not wrong
+  return true;
+}
+
 void BodyReader::give_back() {
   if (held_ >= 0) connection_.send(Kind::free, static_cast<std::size_t>(std::exchange(held_, -1)));
 }
@@ -131,11 +141,22 @@ void Responder::commit(std::size_t length) {
 
 ssize_t Responder::send_from(int file, std::uint64_t at, std::size_t most) {
   flush();
+  if (!own_pipe_.open()) {
+    errno = EINVAL;
+    return -1;
+  }
   auto offset = static_cast<off64_t>(at);
-  const ssize_t put = ::splice(file, &offset, connection_.pipe(), nullptr, std::min(most, kPipeBytes), SPLICE_F_MOVE);
-  if (put < 0 && errno == EPIPE) ::_exit(0);
-  if (put > 0) connection_.send(Kind::piped, 0, static_cast<std::size_t>(put));
-  return put;
+  const ssize_t got =
+      ::splice(file, &offset, own_pipe_.write_end(), nullptr, std::min(most, kPipeBytes), SPLICE_F_MOVE);
+  for (ssize_t left = got; left > 0;) {
+    const ssize_t put = ::splice(own_pipe_.read_end(), nullptr, connection_.pipe(), nullptr,
+                                 static_cast<std::size_t>(left), SPLICE_F_MOVE);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) ::_exit(0);
+    left -= put;
+    connection_.send(Kind::piped, 0, static_cast<std::size_t>(put));
+  }
+  return got;
 }
 
 void Responder::flush() { commit(std::exchange(filled_, 0)); }

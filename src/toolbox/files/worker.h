@@ -46,6 +46,19 @@ class BodyReader {
   bool broken_ = false;
 };
 
+// A pipe between this process and itself, made at the first need.
+class OwnPipe {
+ public:
+  // False when there is none to be had.
+  bool open();
+  int read_end() const { return read_end_.get(); }
+  int write_end() const { return write_end_.get(); }
+
+ private:
+  UniqueFd read_end_;
+  UniqueFd write_end_;
+};
+
 class Responder {
  public:
   Responder(Connection& connection, BodyReader& body) : connection_(connection), body_(body) {}
@@ -77,6 +90,7 @@ class Responder {
   std::uint8_t busy_slots_ = 0;  // bit set: with the daemon
   int current_ = -1;
   std::size_t filled_ = 0;
+  OwnPipe own_pipe_;
 };
 
 // Runs until the daemon closes its end of `socket`. `memory` is the SharedSlots file, `pipe` the writing end of a pipe.

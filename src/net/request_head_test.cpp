@@ -1,8 +1,18 @@
-#include "net/head_check.h"
+#include "net/request_head.h"
 
 #include <doctest/doctest.h>
 
-using sebring::net::find_head_fault;
+using sebring::net::read_request_head;
+using sebring::net::ReadHead;
+
+namespace {
+
+std::optional<std::string> find_head_fault(std::string_view bytes) {
+  ReadHead into;
+  return read_request_head(bytes, into);
+}
+
+}  // namespace
 
 TEST_CASE("heads that are fine") {
   for (const char* head : {
@@ -66,5 +76,36 @@ TEST_CASE("heads that two servers might read differently") {
        }) {
     CAPTURE(head);
     CHECK(find_head_fault(head).has_value());
+  }
+}
+
+TEST_CASE("what is read") {
+  ReadHead into;
+  REQUIRE_FALSE(read_request_head(
+      "PUT /a%20b?c=d HTTP/1.0\r\nhost:\t a:80 \r\nX-Two: 1\r\nx-two:\r\nX-Two:  b\tc\t \r\n\r\n", into));
+  CHECK(into.head.method == "PUT");
+  CHECK(into.head.target == "/a%20b?c=d");
+  CHECK(into.head.version_minor == 0);
+  CHECK_FALSE(into.has_body);
+  std::string fields;
+  for (const auto& field : into.head.headers) fields += field.name + "=" + field.value + ";";
+  CHECK(fields == "host=a:80;X-Two=1;x-two=;X-Two=b\tc;");
+}
+
+TEST_CASE("whether a body follows") {
+  struct Row {
+    const char* field;
+    bool body;
+  };
+  for (const Row& row : {Row{"", false},
+                         {"Content-Length: 0\r\n", false},
+                         {"Content-Length: 000\r\n", false},
+                         {"Content-Length: 1\r\n", true},
+                         {"content-length: 0010\r\n", true},
+                         {"Transfer-Encoding: Chunked\r\n", true}}) {
+    CAPTURE(row.field);
+    ReadHead into;
+    REQUIRE_FALSE(read_request_head("POST / HTTP/1.1\r\nHost: a\r\n" + std::string(row.field) + "\r\n", into));
+    CHECK(into.has_body == row.body);
   }
 }
