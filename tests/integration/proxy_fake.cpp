@@ -161,7 +161,7 @@ int main(int argc, char** argv) {
   if (argc > 4) {
     auto made = make_tls_front(io.get_executor(), {.certificate = argv[3], .key = argv[4]}, *secure_server,
                                [](std::string text) { std::fprintf(stderr, "%s\n", text.c_str()); },
-                               {.peers = peers, .stall_time = std::chrono::seconds(2), .look_every = kLookEvery});
+                               {.peers = peers, .stall_time = std::chrono::seconds(5), .look_every = kLookEvery});
     if (!made) return std::fprintf(stderr, "%s\n", made.error().message().c_str()), 1;
     front = std::move(*made);
     tls_port = front->listen_tcp("127.0.0.1", 0).value();
