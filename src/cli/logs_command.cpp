@@ -28,20 +28,24 @@ int print_logs(ApiClient& api, const Output& output, const LogsOptions& options)
   if (!toolbox) return output.fail(toolbox.error());
   const std::string path =
       "/process/session/" + percent_encode(options.session) + "/command/" + percent_encode(options.command) + "/logs";
+  bool read = true;  // by somebody, at the other end of the pipe
   auto write = [&](std::string_view piece) -> Result<void> {
-    output.write(piece);
+    read = output.write(piece);
+    if (!read) return fail(Errc::cancelled, "nobody reads the log any more");
     return {};
   };
   if (!options.follow) {
     auto done = toolbox->download(path, write);
-    return done ? kOk : output.fail(explain(done.error(), options));
+    return done || !read ? kOk : output.fail(explain(done.error(), options));
   }
-  // Says what is missing in words; a refused upgrade only has a number.
-  if (auto known = toolbox->call("GET", path, {}, std::chrono::seconds(30));
-      !known && known.error().code() == Errc::not_found)
-    return output.fail(explain(known.error(), options));
   auto code = toolbox->follow(path + "?follow=true", write);
-  if (!code) return output.fail(code.error());
+  if (!read) return kOk;
+  if (!code) {
+    // Says what is missing in words; a refused upgrade only has a number.
+    auto known = toolbox->download(path, [](std::string_view) -> Result<void> { return fail(Errc::cancelled, ""); });
+    const bool missing = !known && known.error().code() == Errc::not_found;
+    return output.fail(missing ? explain(known.error(), options) : code.error());
+  }
   if (*code == kClosedNormally || *code == kClosedWithoutCode) return kOk;
   return output.fail(Error(Errc::bad_gateway, "the log ended early (code " + std::to_string(*code) + ")"));
 }

@@ -11,13 +11,14 @@ namespace sebring::cli {
 namespace bj = boost::json;
 namespace {
 
-void write_all(int fd, std::string_view text) {
+bool write_all(int fd, std::string_view text) {
   while (!text.empty()) {
     ssize_t done = ::write(fd, text.data(), text.size());
     if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return;
+    if (done <= 0) return false;
     text.remove_prefix(static_cast<std::size_t>(done));
   }
+  return true;
 }
 
 void pretty_to(std::string& out, const bj::value& value, std::size_t indent) {
@@ -56,7 +57,7 @@ std::string pretty(const bj::value& value) {
   return out;
 }
 
-void Output::write(std::string_view text) const { write_all(STDOUT_FILENO, text); }
+bool Output::write(std::string_view text) const { return write_all(STDOUT_FILENO, text); }
 void Output::write_json(const bj::value& value) const { write_all(STDOUT_FILENO, pretty(value) + "\n"); }
 
 int Output::fail(const Error& error, int code) const {

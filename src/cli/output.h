@@ -16,8 +16,8 @@ constexpr int kExecFailed = 125;  // the command could not be run or its end is 
 
 struct Output {
   bool json = false;
-  // To standard output; a closed pipe is no error.
-  void write(std::string_view text) const;
+  // To standard output; a closed pipe is no error. false: nothing more can be written.
+  bool write(std::string_view text) const;
   // Pretty printed, with a newline.
   void write_json(const boost::json::value& value) const;
   // "sebring: message" on standard error. Returns `code`.

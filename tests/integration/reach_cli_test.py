@@ -141,6 +141,19 @@ class Logs(unittest.TestCase):
         done = cli("logs", "cli-box", "--session", session, "--command", number)
         self.assertEqual((done.returncode, done.stdout), (0, b"line 1\nline 2\nline 3\n"))
 
+    def test_ends_when_nobody_reads(self):
+        session = "pipe" + uuid.uuid4().hex
+        base = f"/toolbox/{box}/process/session"
+        server.request("POST", base, {"sessionId": session})
+        started = server.request("POST", f"{base}/{session}/exec", {"command": "while :; do echo line; sleep 0.01; done", "runAsync": True})[1]
+        number = started.get("cmdId") or started["cmd_id"]
+        with subprocess.Popen(command("logs", "-f", "cli-box", "--session", session, "--command", number), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=environment()) as client:
+            self.assertEqual(client.stdout.readline(), b"line\n")
+            client.stdout.close()
+            self.assertEqual((client.wait(20), client.stderr.read()), (0, b""))
+        server.request("DELETE", f"{base}/{session}")
+
     def test_follow_ends_with_the_sandbox(self):
         own = server.create()["id"]
         base = f"/toolbox/{own}/process/session"
