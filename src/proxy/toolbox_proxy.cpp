@@ -84,6 +84,14 @@ void strip_credentials(net::RequestHead& head) {
   head.query = remove_query_key(head.query, kQueryKey);
 }
 
+// Where its socket lies on the host is nothing for the client.
+asio::awaitable<Result<std::unique_ptr<net::ByteStream>>> reach_toolbox(std::string path) {
+  auto stream = co_await net::connect_unix(std::move(path));
+  if (!stream && stream.error().code() == Errc::unavailable)
+    co_return fail(Errc::unavailable, "it takes no connection");
+  co_return stream;
+}
+
 asio::awaitable<Result<Authorized>> let_in(Access& access, const net::RequestHead& request,
                                            const ToolboxTarget& target) {
   if (is_signed_file_request(request, target.path)) {
@@ -176,7 +184,7 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, 
   if (!skips_activity(exchange.request())) use.emplace(shared_.activity.use(sandbox.id));
 
   Upstream upstream{.sandbox_id = sandbox.id, .place = "toolbox", .connect = {}};
-  upstream.connect = [path = sandbox.toolbox_socket] { return net::connect_unix(path); };
+  upstream.connect = [&sandbox] { return reach_toolbox(sandbox.toolbox_socket); };
   head.headers.set("Host", "localhost");
 
   LiveUses::Entry live;
