@@ -149,7 +149,7 @@ def stage_browser():
 
 
 def stage_sdk():
-    run("official SDKs", ["python3", INTEGRATION / "run_stories.py"], cwd=INTEGRATION, timeout=600)
+    run("official SDKs", ["python3", INTEGRATION / "run_stories.py"], cwd=INTEGRATION, timeout=1200)
 
 
 def stage_faults():

@@ -46,9 +46,13 @@ def main():
             env = environment(name)
             print(f"--- {name}: {pathlib.Path(str(command[-1])).name}", flush=True)
             story = go_story(env, scratch) if name.startswith("go-") else ""
-            done = subprocess.run([str(part).format(env=env, story=story) for part in command], cwd=env, timeout=600,
-                                  env=dict(os.environ, SEBRING_URL=server.url, SEBRING_KEY=server.key))
-            if done.returncode != 0:
+            try:
+                code = subprocess.run([str(part).format(env=env, story=story) for part in command], cwd=env, timeout=240,
+                                      env=dict(os.environ, SEBRING_URL=server.url, SEBRING_KEY=server.key)).returncode
+            except subprocess.TimeoutExpired:
+                code = "timed out"
+            if code != 0:
+                print(f"{name}: {code}", flush=True)
                 failed.append(name)
         if failed:
             print(server.log()[-6000:])
