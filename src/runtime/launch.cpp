@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,10 +25,6 @@ namespace {
   if (::syscall(SYS_close_range, highest + 1, ~0U, 2 /* CLOSE_RANGE_UNSHARE */) < 0) ::_exit(96);
   for (const auto& limit : what.limits)
     if (::syscall(SYS_prlimit64, 0, limit.resource, &limit.value, nullptr) < 0) ::_exit(97);
-  // Weighs within the sandbox's own group of processors only: there it has to be heard among a thousand busy processes.
-  // What it starts goes back to 0 (toolbox/spawn.cpp).
-  constexpr int kBeforeAllOthers = -20;
-  ::syscall(SYS_setpriority, PRIO_PROCESS, 0, kBeforeAllOthers);
   for (int fd = 0; fd < 3; ++fd) ::syscall(SYS_dup3, what.null, fd, 0);
   if (what.words >= 0) ::syscall(SYS_dup3, what.words, 2, 0);
   ::syscall(SYS_dup3, what.control, slot::kControlFd, 0);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -170,7 +169,6 @@ SB_CHILD void Launch::child() const {
     char zero = '0';
     if (long r = raw_syscall(SYS_write, cgroup_file_, word(&zero), 1); r < 0) fail_child(status_, SpawnStep::cgroup, r);
   }
-  raw_syscall(SYS_setpriority, PRIO_PROCESS, 0, 0);  // ours is the daemon's, which goes before all it starts
   if (long r = raw_syscall(SYS_setsid); r < 0) fail_child(status_, SpawnStep::session, r);
   if (spec_.controlling_tty) {
     if (long r = raw_syscall(SYS_ioctl, stdio_[0], TIOCSCTTY, 0); r < 0) fail_child(status_, SpawnStep::terminal, r);

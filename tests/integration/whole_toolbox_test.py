@@ -375,7 +375,7 @@ class Bomb(WholeToolbox):
             self.assertLess(time.monotonic(), deadline)
             time.sleep(0.1)
         time.sleep(2)
-        # Hundreds of processes want the one processor, and the daemon goes before them.
+        # A thousand processes want the one processor, and the daemon is heard all the same.
         times = []
         for _ in range(10):
             start = time.monotonic()
