@@ -153,9 +153,10 @@ class Terminal(unittest.TestCase):
         os.write(fd, b"stty size; echo $TERM; tty\n")
         seen = expect(b"/dev/pts/")
         self.assertIn(b"40 101", seen)
-        os.write("sleep 100; echo not-reached\nééé".encode() and fd, b"sleep 100\n")
-        time.sleep(0.3)
+        os.write(fd, b"PS1=prom''pt:; sh -c \"echo slee''ping; exec sleep 100\"\n")
+        expect(b"sleeping")
         os.write(fd, b"\x03")
+        expect(b"prompt:")  # what is typed before the shell is back is thrown away with the interrupt
         os.write(fd, "echo 'gr\u00fc\u00dfe'; exit 9\n".encode())
         expect("grüße".encode())
         self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 9)

@@ -175,9 +175,8 @@ class Life(PtyCase):
     def test_interrupt(self):
         self.create()
         terminal = self.connect()
-        terminal.send("sleep 100\n")
-        terminal.expect("sleep 100")
-        time.sleep(0.2)
+        terminal.send("sh -c \"echo slee''ping; exec sleep 100\"\n")
+        terminal.expect("sleeping")
         terminal.send(b"\x03")
         terminal.expect("^C")
         terminal.send("echo st$((1))ll\n")
