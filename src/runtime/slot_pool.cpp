@@ -12,6 +12,8 @@ namespace {
 constexpr auto kPauseAfterFailure = std::chrono::milliseconds(500);
 // Of the waiting slots this share has no root yet: for restarts and for other images.
 constexpr std::size_t kPlainShare = 4;
+// A create and its first command are over in this time.
+constexpr auto kRest = std::chrono::milliseconds(25);
 
 }  // namespace
 
@@ -46,15 +48,26 @@ bool SlotPool::wants_plain_slot() const {
   return plain * kPlainShare < slots_.size() + 1;
 }
 
+std::chrono::steady_clock::time_point SlotPool::rest() const {
+  if (filling_ || waiting_ > 0 || slots_.size() + making_ < config_.wanted / 2) return {};
+  return last_take_ + kRest;
+}
+
 void SlotPool::refill() {
   auto maker = SlotMaker::make(host_, cleanup_);
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     // Beyond the wanted number when somebody waits.
     if (slots_.size() + making_ >= std::max(config_.wanted, waiting_)) {
+      filling_ = false;
       less_.wait(lock);
       continue;
     }
+    if (auto until = rest(); until > std::chrono::steady_clock::now()) {
+      less_.wait_until(lock, until);
+      continue;
+    }
+    filling_ = true;
     std::vector<std::string> layers = wants_plain_slot() ? std::vector<std::string>{} : usual_layers_;
     std::optional<Limits> limits = usual_limits_;
     ++making_;
@@ -96,31 +109,31 @@ Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_dis
   if (!own_disk && usual_layers_ != layers) usual_layers_ = layers;
   usual_limits_ = limits;
   ++waiting_;
-  drop_dead_slots();
-  while (slots_.empty() && !stopping_) {
+  std::optional<Slot> slot;
+  while (!stopping_ && !(slot = take_living(layers, own_disk))) {
     less_.notify_one();
     if (more_.wait_until(lock, deadline) == std::cv_status::timeout) break;
     // What passes by itself is waited for.
     if (slots_.empty() && last_error_ && last_error_->code() != Errc::unavailable) break;
   }
   --waiting_;
-  if (stopping_) return fail(Errc::unavailable, "the runner is ending");
-  if (slots_.empty())
-    return fail(Errc::unavailable, last_error_ ? last_error_->message() : "no slot became ready in time");
-  auto picked = pick(layers, own_disk);
-  Slot slot = std::move(*picked);
-  slots_.erase(picked);
+  last_take_ = std::chrono::steady_clock::now();
   less_.notify_one();
-  return slot;
+  if (slot) return *std::move(slot);
+  if (stopping_) return fail(Errc::unavailable, "the runner is ending");
+  return fail(Errc::unavailable, last_error_ ? last_error_->message() : "no slot became ready in time");
 }
 
 // Nobody waits for their ends: who kills processes of the machine is met here, before a sandbox depends on one of them.
-void SlotPool::drop_dead_slots() {
-  std::erase_if(slots_, [&](Slot& slot) {
-    if (!os::wait_pidfd(slot.pidfd.get(), 0)) return false;
+std::optional<Slot> SlotPool::take_living(const std::vector<std::string>& layers, bool own_disk) {
+  while (!slots_.empty()) {
+    auto picked = pick(layers, own_disk);
+    Slot slot = std::move(*picked);
+    slots_.erase(picked);
+    if (!os::wait_pidfd(slot.pidfd.get(), 0)) return slot;
     cleanup_.dispose(leftover_of(std::move(slot), true));
-    return true;
-  });
+  }
+  return std::nullopt;
 }
 
 void SlotPool::forget_layers(const std::string& layer) {

@@ -1,5 +1,7 @@
 #pragma once
-// Keeps slots ready. Refill threads make them one at a time; who takes one wakes them.
+// Keeps slots ready. Refill threads make them one at a time. Making one costs milliseconds of processor time, which the
+// request that took the last one would feel: as long as half of them are there, refills wait for a pause between takes.
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -40,9 +42,11 @@ class SlotPool {
 
  private:
   void refill();
+  // Until when refills wait; in the past: not at all.
+  std::chrono::steady_clock::time_point rest() const;
   bool wants_plain_slot() const;
   std::deque<Slot>::iterator pick(const std::vector<std::string>& layers, bool own_disk);
-  void drop_dead_slots();
+  std::optional<Slot> take_living(const std::vector<std::string>& layers, bool own_disk);
 
   Host& host_;
   Cleanup& cleanup_;
@@ -56,6 +60,8 @@ class SlotPool {
   std::optional<Limits> usual_limits_;     // of the last one taken
   std::size_t making_ = 0;
   std::size_t waiting_ = 0;
+  bool filling_ = true;  // once begun, up to the wanted number
+  std::chrono::steady_clock::time_point last_take_;
   std::optional<Error> last_error_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;

@@ -38,7 +38,8 @@ UpperStock::~UpperStock() {
 void UpperStock::make() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (stock_.size() + making_ >= std::max(wanted_, waiting_)) {
+    if (stock_.size() + making_ >= std::max(wanted_, waiting_)) filling_ = false;
+    if (!filling_) {
       less_.wait(lock);
       continue;
     }
@@ -64,11 +65,11 @@ Result<std::string> UpperStock::take() {
   std::unique_lock lock(mutex_);
   ++waiting_;
   while (stock_.empty() && !stopping_ && !last_error_) {
-    less_.notify_all();
+    fill();
     more_.wait(lock);
   }
   --waiting_;
-  less_.notify_all();
+  if (stock_.size() + making_ + std::min(kThreads, wanted_ / 2) <= wanted_) fill();
   if (stock_.empty()) {
     if (last_error_) return std::unexpected(*last_error_);
     return fail(Errc::cancelled, "the runner is ending");
@@ -76,6 +77,11 @@ Result<std::string> UpperStock::take() {
   std::string name = std::move(stock_.back());
   stock_.pop_back();
   return name;
+}
+
+void UpperStock::fill() {
+  filling_ = true;
+  less_.notify_all();
 }
 
 void UpperStock::give_back(std::string name) {

@@ -1,6 +1,6 @@
 #pragma once
 // Fresh uppers, made ahead. Making one commits the pool's file system, which takes milliseconds and more on a busy
-// disk; several threads at once share a commit.
+// disk; several threads at once share a commit, so they begin when there is one to make for each of them.
 #include <condition_variable>
 #include <mutex>
 #include <string>
@@ -20,15 +20,16 @@ class UpperStock {
   // Waits until there is one, or the reason why none can be made is known.
   Result<std::string> take();
   // One that was not used after all: its root has never been entered, and no overlay holds it.
+  void give_back(std::string name);
   // Disks that wait or are being made.
   std::size_t size() const {
     std::lock_guard lock(mutex_);
     return stock_.size() + making_;
   }
-  void give_back(std::string name);
 
  private:
   void make();
+  void fill();
 
   Host& host_;
   Cleanup& cleanup_;
@@ -39,6 +40,7 @@ class UpperStock {
   std::vector<std::string> stock_;
   std::size_t making_ = 0;
   std::size_t waiting_ = 0;
+  bool filling_ = true;
   std::optional<Error> last_error_;
   bool stopping_ = false;
   std::vector<std::thread> threads_;
