@@ -48,7 +48,8 @@ int main(int argc, char** argv) {
   for (const auto& directory : {config.data_dir + "/runner", config.run_dir, config.images_dir, config.objects_dir})
     if (!sebring::os::make_dirs(directory, 0755)) return 1;
   int lock = ::open((config.data_dir + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (::flock(lock, LOCK_EX | LOCK_NB) < 0) return 3;
+  // A child that the last runner was just starting may hold it for some milliseconds more.
+  if (::flock(lock, LOCK_EX) < 0) return 3;
   config.api_listen_fd = listen_on(base + "/runner.sock", SOCK_STREAM);
   config.dial_listen_fd = listen_on(base + "/dial.sock", SOCK_SEQPACKET);
   return sebring::runner::run(config);
