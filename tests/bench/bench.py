@@ -198,6 +198,12 @@ def inside(server, scale):
     body = json.dumps({"command": "true"})
     from_load("process/execute true, 1 connection", load(server, 1, 500 * scale, "POST", execute, body), "p50<=1.5")
     from_load("process/execute true, 8 connections", load(server, 8, 2000 * scale, "POST", execute, body), ">=1500/s")
+    bare_shells(500 * scale, ["taskset", "-c", "0"], "one processor")
+    wide = api.ask("POST", "/api/sandbox", {})["id"]
+    api.ask("POST", f"/api/sandbox/{wide}/resize", {"cpu": 2})
+    from_load("  8 connections, a sandbox of two processors",
+              load(server, 8, 2000 * scale, "POST", f"/toolbox/{wide}/process/execute", body))
+    bare_shells(500 * scale, [], "two processors")
     from_load("GET /api/sandbox/{id}, 1 connection", load(server, 1, 4000 * scale, "GET", f"/api/sandbox/{box}"), "<=0.3")
     from_load("GET /api/sandbox/{id}, 8 connections", load(server, 8, 10000 * scale, "GET", f"/api/sandbox/{box}"), ">=8000/s")
     code_run(api, box, 30 * scale, "python", ["python3", "-c", "print(1)"], "print(1)")
@@ -207,7 +213,18 @@ def inside(server, scale):
     interpreter(server, box, 50 * scale)
     terminal(server, box, 200 * scale)
     files(server, api, box, scale)
-    api.ask("DELETE", f"/api/sandbox/{box}")
+    api.execute(wide, "mkdir -p /tmp/many && cd /tmp/many && seq 10000 | xargs touch")
+    from_load("  list 10,000 entries, a sandbox of two processors",
+              load(server, 1, 10 * scale, "GET", f"/toolbox/{wide}/files?path=/tmp/many"))
+    for made in (box, wide):
+        api.ask("DELETE", f"/api/sandbox/{made}")
+
+
+def bare_shells(n, prefix, processors):
+    """What is left when nothing of ours runs: the same shell from the same root, started and reaped."""
+    done = subprocess.run([*prefix, str(BUILD / "sebring-bench-spawn"), layer_directory(), "8", str(n), "/bin/bash"],
+                          capture_output=True, text=True, check=True)
+    from_load(f"    bare bash of the same root, 8 at once, {processors}", json.loads(done.stdout))
 
 
 def code_run(api, box, n, language, command, code):
@@ -305,6 +322,8 @@ def files(server, api, box, scale):
     up = load(server, 1, 5, "POST", f"/toolbox/{box}/files/upload-v2?path=/tmp/big", None,
               ["Content-Type: application/octet-stream", "--body-bytes", str(size)])
     value("upload 100 MiB through the proxy", f"{up['mib_per_second']:.0f} MiB/s (failed {up['failed']})", ">=900 MiB/s")
+    times = [api.execute(box, "dd if=/dev/zero of=/tmp/zeros bs=1M count=100 2>/dev/null")[0] for _ in range(5)]
+    value("  dd of 100 MiB of zeros in the same sandbox", f"{100_000 / percentiles(times)[0]:.0f} MiB/s")
     down = load(server, 1, 10, "GET", f"/toolbox/{box}/files/download?path=/tmp/big")
     value("download 100 MiB through the proxy", f"{down['mib_per_second']:.0f} MiB/s (failed {down['failed']})", ">=1800 MiB/s")
 
