@@ -26,6 +26,8 @@ namespace {
 // What the kernel does late (links, groups with dying processes) is looked at again after this, should no event come.
 constexpr int kLookAgainMilliseconds = 50;
 constexpr std::size_t kClosersMax = 8;
+// Space of a destroyed disk comes back after a commit, which creates and deletes feel: one for all of this time.
+constexpr auto kCommitEvery = std::chrono::milliseconds(250);
 // A link outlives its namespace only when somebody outside holds that; then it is removed the slow way.
 constexpr auto kLinkPatience = std::chrono::seconds(10);
 
@@ -122,7 +124,8 @@ void Cleanup::run() {
 void Cleanup::wait_for_events(const std::vector<Work>& works) {
   pollfd waits[] = {{wake_.get(), POLLIN, 0}, {link_events_.fd(), POLLIN, 0}};
   bool idle = works.empty();
-  ::poll(waits, idle ? 1 : 2, idle ? -1 : kLookAgainMilliseconds);
+  const int longest = commit_at_ ? static_cast<int>(kCommitEvery.count()) : -1;
+  ::poll(waits, idle ? 1 : 2, idle ? longest : kLookAgainMilliseconds);
   std::uint64_t count;
   (void)!::read(wake_.get(), &count, sizeof count);
   char event[16384];  // which link it was does not matter: those that are waited for are looked up
@@ -169,7 +172,12 @@ void Cleanup::advance(std::vector<Work>& works) {
     work.disk_freed = true;
     destroyed = destroyed || had_disk;
   }
-  if (destroyed) (void)host_.pool().sync();
+  const auto now = Steady::now();
+  if (destroyed && !commit_at_) commit_at_ = now + kCommitEvery;
+  if (commit_at_ && now >= *commit_at_) {
+    commit_at_.reset();
+    (void)host_.pool().sync();
+  }
   for (auto& work : works) {
     if (!work.closed) continue;
     work.unlinked = work.unlinked || link_gone(work);

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/time.h"
 #include "runtime/host.h"
 
 namespace sebring::runtime {
@@ -58,6 +59,7 @@ class Cleanup {
   std::deque<Leftover> incoming_;
   std::size_t pending_ = 0;
   bool stopping_ = false;
+  std::optional<Steady::time_point> commit_at_;  // of the pool's file system, after disks were destroyed
   std::thread thread_;
 };
 
