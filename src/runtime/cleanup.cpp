@@ -26,8 +26,12 @@ namespace {
 // What the kernel does late (links, groups with dying processes) is looked at again after this, should no event come.
 constexpr int kLookAgainMilliseconds = 50;
 constexpr std::size_t kClosersMax = 8;
-// Space of a destroyed disk comes back after a commit, which creates and deletes feel: one for all of this time.
+// The last close of a root commits the pool's file system, and so does what gives back the space of destroyed disks.
+// Creates and deletes feel commits: what ends within this time shares them.
+constexpr auto kCloseEvery = std::chrono::milliseconds(100);
 constexpr auto kCommitEvery = std::chrono::milliseconds(250);
+// So many are closed without waiting for more.
+constexpr std::ptrdiff_t kCloseAtOnce = 32;
 // A link outlives its namespace only when somebody outside holds that; then it is removed the slow way.
 constexpr auto kLinkPatience = std::chrono::seconds(10);
 
@@ -85,6 +89,11 @@ bool Cleanup::wait_until_empty(int milliseconds) {
   return empty_.wait_for(lock, std::chrono::milliseconds(milliseconds), [&] { return pending_ == 0; });
 }
 
+bool Cleanup::stopping() const {
+  std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
 std::size_t Cleanup::pending() const {
   std::lock_guard lock(mutex_);
   return pending_;
@@ -133,8 +142,17 @@ void Cleanup::wait_for_events(const std::vector<Work>& works) {
   }
 }
 
-// The last close of a root syncs the pool's file system: those that are closed at the same time share a commit, while
-// one after the other they could not keep up with a burst of deletes.
+bool Cleanup::close_now(const std::vector<Work>& works) {
+  const auto waiting = std::ranges::count_if(works, [](const Work& work) { return work.ended && !work.closed; });
+  if (waiting == 0) return false;
+  const auto now = Steady::now();
+  if (!close_at_) close_at_ = now + kCloseEvery;
+  if (waiting < kCloseAtOnce && now < *close_at_ && !stopping()) return false;
+  close_at_.reset();
+  return true;
+}
+
+// One after the other they could not keep up with a burst of deletes.
 void Cleanup::close_ended(std::vector<Work>& works) {
   std::vector<Work*> closing;
   for (auto& work : works)
@@ -161,7 +179,7 @@ void Cleanup::close_ended(std::vector<Work>& works) {
 
 void Cleanup::advance(std::vector<Work>& works) {
   for (auto& work : works) work.ended = work.ended || processes_ended(work);
-  close_ended(works);
+  if (close_now(works)) close_ended(works);
   bool destroyed = false;
   for (auto& work : works) {
     if (!work.closed || work.disk_freed) continue;

@@ -41,8 +41,11 @@ class Cleanup {
   struct Work;
   Cleanup(Host& host, Host::Wires wires, os::Netlink link_events);
   void run();
+  bool stopping() const;
   void collect(std::vector<Work>& works);
   void advance(std::vector<Work>& works);
+  // Whether those that have ended are closed now, or when more have.
+  bool close_now(const std::vector<Work>& works);
   static void close_ended(std::vector<Work>& works);
   bool processes_ended(Work& work);
   bool link_gone(Work& work);
@@ -59,6 +62,7 @@ class Cleanup {
   std::deque<Leftover> incoming_;
   std::size_t pending_ = 0;
   bool stopping_ = false;
+  std::optional<Steady::time_point> close_at_;
   std::optional<Steady::time_point> commit_at_;  // of the pool's file system, after disks were destroyed
   std::thread thread_;
 };
