@@ -174,7 +174,8 @@ asio::awaitable<void> Connection::refuse(int status, std::string why) {
   Response response = head_error_(status, why);
   std::string head =
       "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(reason_phrase(response.status)) + "\r\n";
-  for (const Header& header : response.headers) head += header.name + ": " + header.value + "\r\n";
+  for (const Header& header : response.headers)
+    head.append(header.name).append(": ").append(header.value).append("\r\n");
   head += "Content-Length: " + std::to_string(response.body.size()) + "\r\nConnection: close\r\n\r\n";
   if (auto written = co_await stream_->write2(asio::buffer(head), asio::buffer(response.body)); !written) co_return;
   co_await linger();

@@ -287,7 +287,7 @@ asio::awaitable<Result<void>> ExchangeImpl::finish(Headers trailers) {
   }
   if (framing_ == Framing::chunked) {
     std::string end = "0\r\n";
-    for (const Header& field : trailers) end += field.name + ": " + field.value + "\r\n";
+    for (const Header& field : trailers) end.append(field.name).append(": ").append(field.value).append("\r\n");
     end += "\r\n";
     SB_CO_CHECK(co_await connection_.stream_->write(asio::buffer(end)));
   }

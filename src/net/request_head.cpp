@@ -104,7 +104,7 @@ std::optional<std::string> read_field(std::string_view line, Framing& framing, H
   const std::string_view value = without_blanks(line.substr(colon + 1));
   if (has_any(kBytes.control, value)) return "control character in a header value";
   if (auto fault = framing_fault(name, value, framing)) return fault;
-  headers.add(std::string(name), std::string(value));
+  headers.add(name, value);
   return std::nullopt;
 }
 

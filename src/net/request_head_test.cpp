@@ -88,7 +88,7 @@ TEST_CASE("what is read") {
   CHECK(into.head.version_minor == 0);
   CHECK_FALSE(into.has_body);
   std::string fields;
-  for (const auto& field : into.head.headers) fields += field.name + "=" + field.value + ";";
+  for (const auto& field : into.head.headers) fields.append(field.name).append("=").append(field.value).append(";");
   CHECK(fields == "host=a:80;X-Two=1;x-two=;X-Two=b\tc;");
 }
 

@@ -246,7 +246,7 @@ std::string Carrier::switching_head() const {
   text += "\r\n";
   for (const net::Header& header : end_to_end(answer_.headers)) {
     if (equals_ignore_case(header.name, "content-length")) continue;
-    text += header.name + ": " + header.value + "\r\n";
+    text.append(header.name).append(": ").append(header.value).append("\r\n");
   }
   return text + "\r\n";
 }
