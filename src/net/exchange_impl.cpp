@@ -24,7 +24,10 @@ bool status_has_no_body(int status) { return status == 204 || status == 304 || (
 }  // namespace
 
 ExchangeImpl::ExchangeImpl(Connection& connection)
-    : connection_(connection), head_(std::move(connection.head_)), parser_(std::move(connection.parser_)) {
+    : connection_(connection),
+      head_(std::move(connection.head_)),
+      asked_(std::move(connection.asked_)),
+      parser_(std::move(connection.parser_)) {
   const RequestHead& head = head_;
   const bool close = head.headers.has_token("Connection", "close");
   const bool old = head.version_minor == 0;
