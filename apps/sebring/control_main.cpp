@@ -189,7 +189,8 @@ class ControlProcess {
   std::unique_ptr<net::Server> make_server(const char* scheme) {
     return net::make_server(
         io_.get_executor(), {.peers = peer_limit(), .look_every = kLookEvery},
-        [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); }, api::head_error_body);
+        [this, scheme](net::Exchange& exchange) { return handle(exchange, scheme); }, api::head_error_body,
+        proxies_->previews.short_way(scheme));
   }
 
   asio::awaitable<void> handle(net::Exchange& exchange, const char* scheme) {

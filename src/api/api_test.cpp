@@ -283,7 +283,7 @@ TEST_CASE("a sandbox on the wire") {
 
 TEST_CASE("a create that is asked twice with one key makes one sandbox") {
   TestServer server;
-  const std::vector<net::Header> key = {{"Idempotency-Key", "attempt-1"}};
+  const std::vector<net::Parameter> key = {{"Idempotency-Key", "attempt-1"}};
   const auto first = server.ask("POST", "/sandbox", R"({"labels": {"a": "b"}})", key);
   const auto again = server.ask("POST", "/sandbox", R"({"labels": {"a": "b"}})", key);
   CHECK(again.status == 200);
@@ -372,7 +372,7 @@ TEST_CASE("keys: shown once, permissions, expiry, revoked at once") {
   const std::string value = made.field("value");
   CHECK(value.size() == 68);
   CHECK(value.starts_with("dtn_"));
-  const std::vector<net::Header> with = {{"Authorization", "Bearer " + value}};
+  const std::vector<net::Parameter> with = {{"Authorization", "Bearer " + value}};
   CHECK(server.ask("GET", "/api-keys/current", "", with).field("name") == "ci");
   const auto list = server.ask("GET", "/api-keys");
   CHECK(list.text.find(value) == std::string::npos);

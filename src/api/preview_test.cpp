@@ -12,7 +12,7 @@ TEST_CASE("a preview proxy learns what is public, whose token it has and where a
   const std::string id = made.field("id");
   const std::string nobody = "11111111-1111-4111-8111-111111111111";
   // A key without any permission is enough.
-  const std::vector<net::Header> as_proxy = {{"Authorization", "Bearer " + server.limited_key("proxy", "")}};
+  const std::vector<net::Parameter> as_proxy = {{"Authorization", "Bearer " + server.limited_key("proxy", "")}};
   const auto ask = [&](const std::string& path) { return server.ask("GET", path, "", as_proxy); };
 
   CHECK(ask("/preview/" + id + "/public").status == 404);

@@ -73,7 +73,7 @@ class TestServer {
   }
 
   Answer ask(const std::string& method, const std::string& path, const std::string& body = "",
-             std::vector<net::Header> more = {}) {
+             std::vector<net::Parameter> more = {}) {
     net::Headers headers;
     headers.add("Authorization", "Bearer " + key);
     for (auto& header : more) headers.set(header.name, header.value);

@@ -46,6 +46,18 @@ TEST_CASE("text") {
   CHECK(percent_decode("a%20b+c", true) == "a b c");
   for (const char* bad : {"%", "%2", "%zz"}) CHECK_FALSE(percent_decode(bad).has_value());
   CHECK(split("a,,b", ',').size() == 3);
+  CHECK(starts_with_ignore_case("X-Forwarded-For", "x-fORWARDED-"));
+  CHECK_FALSE(starts_with_ignore_case("X-Forwarded", "X-Forwarded-"));
+  bool as_by_letter = true;
+  for (int a = 0; a < 256; ++a) {
+    for (int b = 0; b < 256; ++b) {
+      std::string left = "0123456789", right = left;
+      left[3] = left[9] = static_cast<char>(a);
+      right[3] = right[9] = static_cast<char>(b);
+      if (equals_ignore_case(left, right) != (to_lower(left) == to_lower(right))) as_by_letter = false;
+    }
+  }
+  CHECK(as_by_letter);
   CHECK(constant_time_equal("abc", "abc"));
   CHECK_FALSE(constant_time_equal("abc", "abd"));
 }

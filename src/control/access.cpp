@@ -80,6 +80,11 @@ std::optional<Result<Reach>> AccessControl::find_now(const std::string& sandbox_
   return reach(sandbox_id, *live);
 }
 
+bool AccessControl::is_open_now(const std::string& sandbox_id) const {
+  const auto* live = control_->live.find(sandbox_id);
+  return live != nullptr && live->state == SandboxState::started && live->is_public && !live->socket.empty();
+}
+
 Reach AccessControl::reach(const std::string& sandbox_id, const LiveSandbox& live) const {
   Reach reach = reach_of(*control_, sandbox_id, live);
   reach.patience_ms = patience_with(sandbox_id);

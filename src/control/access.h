@@ -75,6 +75,8 @@ class AccessControl {
   asio::awaitable<Result<Reach>> find(std::string sandbox_id);
   // The same where nothing has to be waited for; nullopt: find() has to be asked.
   std::optional<Result<Reach>> find_now(const std::string& sandbox_id) const;
+  // Whether find_now() would give one that is public and has a socket.
+  bool is_open_now(const std::string& sandbox_id) const;
   // Starts one that is to be started by use; any number of callers cause one start. Errc::conflict for all others.
   asio::awaitable<Result<Reach>> wake(std::string sandbox_id);
 

@@ -51,6 +51,20 @@ class ClientConnectionImpl final : public ClientConnection {
     return pending_.empty();
   }
 
+  bool ask_now(std::string_view head) override {
+    chunked_ = said_close_ = false;
+    parser_.reset();
+    direct_left_.reset();
+    const std::size_t sent = stream_->write_now(asio::buffer(head));
+    pending_.assign(head.substr(sent));
+    return pending_.empty();
+  }
+  ReadBuffer& answer_bytes() override { return buffer_; }
+  void took_answer(std::size_t bytes) override {
+    buffer_.consume(bytes);
+    direct_left_ = 0;
+  }
+
   asio::awaitable<Result<ResponseHead>> read_head(bool head_only) override {
     direct_left_.reset();
     for (int interim = 0; interim <= kInterimMax; ++interim) {
@@ -109,7 +123,7 @@ class ClientConnectionImpl final : public ClientConnection {
     static const Headers kNone;
     return parser_ ? parser_->trailers : kNone;
   }
-  bool body_read() const override { return parser_ && (direct_left_ ? *direct_left_ == 0 : parser_->is_done()); }
+  bool body_read() const override { return direct_left_ ? *direct_left_ == 0 : parser_ && parser_->is_done(); }
   RawBody raw_body() override {
     if (!stream_ || !parser_ || !go_direct()) return {};
     return {.stream = stream_.get(), .left = &*direct_left_};

@@ -9,6 +9,7 @@
 
 namespace sebring::net {
 
+class ReadBuffer;
 class WebSocket;
 
 // One connection; requests one after the other. Not for concurrent use.
@@ -23,6 +24,13 @@ class ClientConnection {
   // The whole of a request that has no body, if the stream takes it without waiting. false: finish_body() sends what is
   // left, and meets the error where there is one.
   virtual bool ask_now(const RequestHead& head) = 0;
+  // The same with the head as text, which must be of one request that has no body and lets the connection stay.
+  virtual bool ask_now(std::string_view head) = 0;
+  // For who reads answers himself: what was read, to which more may be added. After took_answer() the connection can
+  // carry the next request; read_head() takes up what is there.
+  virtual ReadBuffer& answer_bytes() = 0;
+  // The first of them, which are gone now, were the whole answer.
+  virtual void took_answer(std::size_t bytes) = 0;
   // Skips 1xx but 101. `head_only`: the request was HEAD.
   virtual asio::awaitable<Result<ResponseHead>> read_head(bool head_only = false) = 0;
   // At least one byte, or 0 at the end of the body.

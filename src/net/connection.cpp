@@ -6,8 +6,8 @@
 #include <boost/asio/this_coro.hpp>
 
 #include "base/text.h"
+#include "net/client.h"
 #include "net/exchange_impl.h"
-#include "net/request_head.h"
 
 namespace sebring::net {
 namespace {
@@ -43,8 +43,13 @@ bool to_origin_form(RequestHead& head) {
 }  // namespace
 
 Connection::Connection(std::unique_ptr<ByteStream> stream, std::string peer, const ServerLimits& limits,
-                       const Handler& handler, const HeadErrorBody& head_error)
-    : stream_(std::move(stream)), peer_(std::move(peer)), limits_(limits), handler_(handler), head_error_(head_error) {}
+                       const Handler& handler, const HeadErrorBody& head_error, std::unique_ptr<ShortWay> short_way)
+    : stream_(std::move(stream)),
+      peer_(std::move(peer)),
+      limits_(limits),
+      handler_(handler),
+      head_error_(head_error),
+      short_way_(std::move(short_way)) {}
 
 void Connection::finish_soon() {
   stopping_ = true;
@@ -58,16 +63,32 @@ void Connection::close() {
 void Connection::check(Steady::time_point now) {
   if (!stream_) return;
   if (deadline_ && now > *deadline_) stream_->close();
-  if (!client_gone_) return;
+  if (!client_gone_ && !on_short_way_) return;
   pollfd client{.fd = stream_->native_handle(), .events = POLLRDHUP, .revents = 0};
   if (::poll(&client, 1, 0) <= 0) return;
   if (auto gone = std::exchange(client_gone_, nullptr)) gone();
+  if (on_short_way_) short_way_->client_gone();
 }
 
 asio::awaitable<void> Connection::run() {
   while (!stopping_ && stream_) {
     const HeadRead read = co_await read_head();
     if (read != HeadRead::ok) break;
+    if (goes_short_way()) {
+      on_short_way_ = true;
+      const auto end = co_await short_way_->finish(*stream_);
+      on_short_way_ = false;
+      if (end == ShortWay::End::cut) break;
+      if (end == ShortWay::End::answered) {
+        buffer_.consume(head_bytes_);
+        continue;
+      }
+      asked_ = short_way_->take_asked();
+    }
+    if (!own_head()) {
+      co_await refuse(400, "the target names another host");
+      break;
+    }
     if (!co_await serve_one()) break;
   }
   if (stream_) stream_->close();
@@ -82,17 +103,15 @@ asio::awaitable<Connection::HeadRead> Connection::read_head() {
     const std::size_t end = head_end(buffer_.view(), searched);
     if (end != std::string_view::npos && end <= limits_.head_bytes_max) {
       const std::string_view raw = buffer_.view().substr(0, end);
-      ReadHead read;
-      if (auto fault = read_request_head(raw, read)) {
+      if (auto fault = read_request_head(raw, raw_)) {
         co_await refuse(400, *fault);
         co_return HeadRead::answered;
       }
-      if (read.has_body && !begin_body(raw)) {
+      if (raw_.has_body && !begin_body(raw)) {
         co_await refuse(400, "malformed request");
         co_return HeadRead::answered;
       }
-      head_ = std::move(read.head);
-      buffer_.consume(end);
+      head_bytes_ = end;
       break;
     }
     if (buffer_.size() > limits_.head_bytes_max) {
@@ -106,13 +125,18 @@ asio::awaitable<Connection::HeadRead> Connection::read_head() {
     idle_ = false;
     buffer_.commit(*got);
   }
-  if (!to_origin_form(head_)) {
-    co_await refuse(400, "the target names another host");
-    co_return HeadRead::answered;
-  }
-  split_target(head_);
   deadline_.reset();
   co_return HeadRead::ok;
+}
+
+bool Connection::goes_short_way() { return short_way_ && !raw_.has_body && !stopping_ && short_way_->begin(raw_); }
+
+bool Connection::own_head() {
+  head_ = net::own_head(raw_);
+  buffer_.consume(head_bytes_);
+  if (!to_origin_form(head_)) return false;
+  split_target(head_);
+  return true;
 }
 
 // The library's parser unpacks the body; it has to see the head for that.
@@ -174,7 +198,8 @@ asio::awaitable<void> Connection::refuse(int status, std::string why) {
   Response response = head_error_(status, why);
   std::string head =
       "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(reason_phrase(response.status)) + "\r\n";
-  for (const Header& header : response.headers) head += header.name + ": " + header.value + "\r\n";
+  for (const Header& header : response.headers)
+    head.append(header.name).append(": ").append(header.value).append("\r\n");
   head += "Content-Length: " + std::to_string(response.body.size()) + "\r\nConnection: close\r\n\r\n";
   if (auto written = co_await stream_->write2(asio::buffer(head), asio::buffer(response.body)); !written) co_return;
   co_await linger();

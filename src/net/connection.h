@@ -6,6 +6,7 @@
 #include "net/exchange.h"
 #include "net/http_parser.h"
 #include "net/read_buffer.h"
+#include "net/request_head.h"
 #include "net/server.h"
 
 namespace sebring::net {
@@ -15,7 +16,7 @@ class ExchangeImpl;
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::unique_ptr<ByteStream> stream, std::string peer, const ServerLimits& limits, const Handler& handler,
-             const HeadErrorBody& head_error);
+             const HeadErrorBody& head_error, std::unique_ptr<ShortWay> short_way);
   asio::awaitable<void> run();
   // Ends it: at once when idle, else after the current exchange.
   void finish_soon();
@@ -28,6 +29,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   enum class HeadRead { ok, closed, answered };
   asio::awaitable<HeadRead> read_head();
   bool begin_body(std::string_view head);
+  bool goes_short_way();
+  // Makes head_ of raw_. false: its target names another host.
+  bool own_head();
   asio::awaitable<bool> serve_one();
   asio::awaitable<void> refuse(int status, std::string why);
   asio::awaitable<bool> drain(ExchangeImpl& exchange);
@@ -38,12 +42,17 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const ServerLimits& limits_;
   const Handler& handler_;
   const HeadErrorBody& head_error_;
+  const std::unique_ptr<ShortWay> short_way_;  // may be null
+  std::unique_ptr<ClientConnection> asked_;    // left by it for the exchange that follows
   ReadBuffer buffer_;
+  RawHead raw_;                 // in buffer_
+  std::size_t head_bytes_ = 0;  // of raw_
   RequestHead head_;
   std::unique_ptr<RequestParser> parser_;  // of a request with a body
   std::optional<Steady::time_point> deadline_;
   std::function<void()> client_gone_;
   bool idle_ = true;
+  bool on_short_way_ = false;
   bool stopping_ = false;
 };
 

@@ -13,6 +13,7 @@
 
 namespace sebring::net {
 
+class ClientConnection;
 class WebSocket;
 
 struct WebSocketOptions {
@@ -63,6 +64,9 @@ class Exchange {
   // when the client has gone, at the server's next look (ServerLimits::look_every). Null: no more. Must be null again
   // before what it refers to ends.
   virtual void watch_client(std::function<void()> gone) = 0;
+
+  // A connection on which this very request, which has no body, was asked already (ShortWay); nullptr: it was not.
+  virtual std::unique_ptr<ClientConnection> take_asked() { return nullptr; }
 
   // --- something else than HTTP from here on
   // --------------------------------------------------------------------------

@@ -24,7 +24,10 @@ bool status_has_no_body(int status) { return status == 204 || status == 304 || (
 }  // namespace
 
 ExchangeImpl::ExchangeImpl(Connection& connection)
-    : connection_(connection), head_(std::move(connection.head_)), parser_(std::move(connection.parser_)) {
+    : connection_(connection),
+      head_(std::move(connection.head_)),
+      asked_(std::move(connection.asked_)),
+      parser_(std::move(connection.parser_)) {
   const RequestHead& head = head_;
   const bool close = head.headers.has_token("Connection", "close");
   const bool old = head.version_minor == 0;
@@ -287,7 +290,7 @@ asio::awaitable<Result<void>> ExchangeImpl::finish(Headers trailers) {
   }
   if (framing_ == Framing::chunked) {
     std::string end = "0\r\n";
-    for (const Header& field : trailers) end += field.name + ": " + field.value + "\r\n";
+    for (const Header& field : trailers) end.append(field.name).append(": ").append(field.value).append("\r\n");
     end += "\r\n";
     SB_CO_CHECK(co_await connection_.stream_->write(asio::buffer(end)));
   }

@@ -1,5 +1,6 @@
 #pragma once
 // The server's Exchange over a Connection. Private to net.
+#include "net/client.h"
 #include "net/connection.h"
 
 namespace sebring::net {
@@ -21,6 +22,7 @@ class ExchangeImpl final : public Exchange {
   int status_sent() const override { return status_sent_; }
   asio::awaitable<void> client_gone() override;
   void watch_client(std::function<void()> gone) override { connection_.client_gone_ = std::move(gone); }
+  std::unique_ptr<ClientConnection> take_asked() override { return std::move(asked_); }
   bool wants_websocket() const override;
   std::vector<std::string> offered_subprotocols() const override;
   asio::awaitable<Result<std::unique_ptr<WebSocket>>> accept_websocket(WebSocketOptions options) override;
@@ -47,6 +49,7 @@ class ExchangeImpl final : public Exchange {
 
   Connection& connection_;
   RequestHead head_;
+  std::unique_ptr<ClientConnection> asked_;
   std::unique_ptr<RequestParser> parser_;  // of the body; nullptr: there is none
   bool keep_alive_ = true;
   bool is_head_ = false;

@@ -1,6 +1,9 @@
 #include "net/http.h"
 
 #include <algorithm>
+#include <cstring>
+#include <new>
+#include <utility>
 
 #include "base/text.h"
 
@@ -12,7 +15,50 @@ bool same_name(const Header& header, std::string_view name) {
   return header.name.size() == name.size() && equals_ignore_case(header.name, name);
 }
 
+constexpr std::size_t kUsualHeaders = 12;
+constexpr std::size_t kUsualText = 1024;
+
 }  // namespace
+
+// Its text lies behind it.
+struct Headers::Block {
+  Block* before;
+};
+
+Headers::~Headers() {
+  while (blocks_) ::operator delete(std::exchange(blocks_, blocks_->before));
+}
+
+void Headers::swap(Headers& other) noexcept {
+  list_.swap(other.list_);
+  std::swap(blocks_, other.blocks_);
+  std::swap(free_, other.free_);
+  std::swap(left_, other.left_);
+}
+
+void Headers::copy(const Headers& other) {
+  for (const Header& header : other) add(header.name, header.value);
+}
+
+std::string_view Headers::keep(std::string_view text) {
+  if (text.size() > left_) {
+    const std::size_t room = std::max(kUsualText - sizeof(Block), text.size());
+    blocks_ = new (::operator new(sizeof(Block) + room)) Block{blocks_};
+    free_ = reinterpret_cast<char*>(blocks_ + 1);
+    left_ = room;
+  }
+  if (!text.empty()) std::memcpy(free_, text.data(), text.size());
+  const std::string_view kept(free_, text.size());
+  free_ += text.size();
+  left_ -= text.size();
+  return kept;
+}
+
+void Headers::add(std::string_view name, std::string_view value) {
+  if (list_.capacity() == 0) list_.reserve(kUsualHeaders);
+  const std::string_view kept_name = keep(name);
+  list_.push_back({kept_name, keep(value)});
+}
 
 std::optional<std::string_view> Headers::find(std::string_view name) const {
   for (const Header& header : list_) {
@@ -39,9 +85,9 @@ bool Headers::has_token(std::string_view name, std::string_view token) const {
   return false;
 }
 
-void Headers::set(std::string name, std::string value) {
+void Headers::set(std::string_view name, std::string_view value) {
   remove(name);
-  add(std::move(name), std::move(value));
+  add(name, value);
 }
 
 void Headers::remove(std::string_view name) {
@@ -61,7 +107,7 @@ Query::Query(std::string_view raw) {
 }
 
 std::optional<std::string_view> Query::find(std::string_view name) const {
-  for (const Header& pair : list_) {
+  for (const Parameter& pair : list_) {
     if (pair.name == name) return pair.value;
   }
   return std::nullopt;
@@ -69,7 +115,7 @@ std::optional<std::string_view> Query::find(std::string_view name) const {
 
 std::vector<std::string_view> Query::all(std::string_view name) const {
   std::vector<std::string_view> values;
-  for (const Header& pair : list_) {
+  for (const Parameter& pair : list_) {
     const bool bracketed =
         pair.name.size() == name.size() + 2 && pair.name.ends_with("[]") && pair.name.starts_with(name);
     if (pair.name == name || bracketed) values.push_back(pair.value);

@@ -10,27 +10,35 @@
 
 namespace sebring::net {
 
+// Views into the Headers that it is part of.
 struct Header {
-  std::string name;
-  std::string value;
+  std::string_view name;
+  std::string_view value;
 };
 
-// Headers in the order of the wire; names compare without case.
+// Headers in the order of the wire; names compare without case. What they say lies in one piece of memory, or few, and
+// stays where it is until they end or are assigned to, also when they are moved: a head costs two allocations.
 class Headers {
  public:
+  Headers() = default;
+  Headers(const Headers& other) { copy(other); }
+  Headers(Headers&& other) noexcept { swap(other); }
+  Headers& operator=(Headers other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Headers();
+
   // The first one of that name.
   std::optional<std::string_view> find(std::string_view name) const;
   std::size_t count(std::string_view name) const;
   // Whether one of the comma-separated values is `token`, without case: Connection: keep-alive, Upgrade.
   bool has_token(std::string_view name, std::string_view token) const;
-  void add(std::string name, std::string value) {
-    if (list_.capacity() == 0) list_.reserve(kUsual);
-    list_.push_back({std::move(name), std::move(value)});
-  }
+  void add(std::string_view name, std::string_view value);
   // Replaces all of that name.
-  void set(std::string name, std::string value);
+  void set(std::string_view name, std::string_view value);
   void remove(std::string_view name);
-  // All for which `unwanted` says so, without copying the others.
+  // All for which `unwanted` says so.
   template <class Unwanted>
   void remove_if(Unwanted unwanted) {
     std::erase_if(list_, unwanted);
@@ -41,8 +49,21 @@ class Headers {
   bool empty() const { return list_.empty(); }
 
  private:
-  static constexpr std::size_t kUsual = 12;
+  struct Block;
+  std::string_view keep(std::string_view text);
+  void copy(const Headers& other);
+  void swap(Headers& other) noexcept;
+
   std::vector<Header> list_;
+  Block* blocks_ = nullptr;  // the newest; each knows the one before
+  char* free_ = nullptr;     // in the newest
+  std::size_t left_ = 0;
+};
+
+// Of a query, or a field with text of its own.
+struct Parameter {
+  std::string name;
+  std::string value;
 };
 
 // Decoded parameters of a query string. Bad escapes are kept as they stand.
@@ -57,7 +78,7 @@ class Query {
   auto end() const { return list_.end(); }
 
  private:
-  std::vector<Header> list_;
+  std::vector<Parameter> list_;
 };
 
 class ByteStream;

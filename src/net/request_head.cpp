@@ -46,7 +46,7 @@ std::string_view without_blanks(std::string_view text) {
   return text;
 }
 
-std::optional<std::string> read_request_line(std::string_view line, RequestHead& head) {
+std::optional<std::string> read_request_line(std::string_view line, RawHead& head) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   if (first == last || line.find(' ', first + 1) != last) return "request line is not METHOD TARGET VERSION";
@@ -95,7 +95,7 @@ std::optional<std::string> framing_fault(std::string_view name, std::string_view
   return std::nullopt;
 }
 
-std::optional<std::string> read_field(std::string_view line, Framing& framing, Headers& headers) {
+std::optional<std::string> read_field(std::string_view line, Framing& framing, std::vector<Header>& fields) {
   if (line.front() == ' ' || line.front() == '\t') return "folded header line";
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return "header line without a colon";
@@ -104,14 +104,15 @@ std::optional<std::string> read_field(std::string_view line, Framing& framing, H
   const std::string_view value = without_blanks(line.substr(colon + 1));
   if (has_any(kBytes.control, value)) return "control character in a header value";
   if (auto fault = framing_fault(name, value, framing)) return fault;
-  headers.add(std::string(name), std::string(value));
+  fields.push_back({name, value});
   return std::nullopt;
 }
 
 }  // namespace
 
-std::optional<std::string> read_request_head(std::string_view bytes, ReadHead& into) {
+std::optional<std::string> read_request_head(std::string_view bytes, RawHead& into) {
   if (bytes.find('\0') != std::string_view::npos) return "NUL in the head";
+  into.fields.clear();
   Framing framing;
   bool is_first = true;
   while (!bytes.empty()) {
@@ -121,14 +122,14 @@ std::optional<std::string> read_request_head(std::string_view bytes, ReadHead& i
     if (line.find('\n') != std::string_view::npos) return "bare CR or LF";
     bytes.remove_prefix(end + 2);
     if (is_first) {
-      if (auto fault = read_request_line(line, into.head)) return fault;
+      if (auto fault = read_request_line(line, into)) return fault;
       is_first = false;
       continue;
     }
     if (line.empty()) break;
-    if (auto fault = read_field(line, framing, into.head.headers)) return fault;
+    if (auto fault = read_field(line, framing, into.fields)) return fault;
   }
-  const bool old = into.head.version_minor == 0;
+  const bool old = into.version_minor == 0;
   if (framing.host > 1) return "more than one Host";
   if (framing.host == 0 && !old) return "Host is missing";
   if (framing.content_length > 1) return "more than one Content-Length";
@@ -139,5 +140,17 @@ std::optional<std::string> read_request_head(std::string_view bytes, ReadHead& i
   into.has_body = framing.transfer_encoding > 0 || (framing.content_length > 0 && !framing.length_is_zero);
   return std::nullopt;
 }
+
+RequestHead own_head(const RawHead& raw) {
+  RequestHead head;
+  head.method = raw.method;
+  head.target = raw.target;
+  head.version_minor = raw.version_minor;
+  for (const Header& field : raw.fields) head.headers.add(field.name, field.value);
+  return head;
+}
+
+bool is_field_name(std::string_view text) { return is_token(text); }
+bool is_field_value(std::string_view text) { return !has_any(kBytes.control, text); }
 
 }  // namespace sebring::net

@@ -34,7 +34,7 @@ const Route* by_method(const std::map<std::string, const Route*, std::less<>>& r
 }  // namespace
 
 const std::string& PathParameters::operator[](std::string_view name) const {
-  for (const Header& pair : list_) {
+  for (const Parameter& pair : list_) {
     if (pair.name == name) return pair.value;
   }
   assertion_failed("path parameter is in the pattern", __FILE__, __LINE__);

@@ -19,7 +19,7 @@ class PathParameters {
   void add(std::string_view name, std::string value) { list_.push_back({std::string(name), std::move(value)}); }
 
  private:
-  std::vector<Header> list_;
+  std::vector<Parameter> list_;
 };
 
 using RouteHandler = std::function<asio::awaitable<void>(Exchange&, const PathParameters&)>;

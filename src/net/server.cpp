@@ -15,6 +15,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <unordered_set>
 
+#include "net/client.h"
 #include "net/connection.h"
 
 namespace sebring::net {
@@ -40,11 +41,13 @@ std::string peer_text(const sockaddr_storage& address) {
 
 // Shared with the coroutines that serve; outlives the Server object until the last of them has ended.
 struct State : std::enable_shared_from_this<State> {
-  State(asio::any_io_executor executor, ServerLimits the_limits, Handler the_handler, HeadErrorBody the_error)
+  State(asio::any_io_executor executor, ServerLimits the_limits, Handler the_handler, HeadErrorBody the_error,
+        MakeShortWay the_short_way)
       : executor(executor),
         limits(std::move(the_limits)),
         handler(std::move(the_handler)),
         head_error(std::move(the_error)),
+        make_short_way(std::move(the_short_way)),
         sweep(executor),
         by_peer(limits.peers.each_max) {}
 
@@ -52,6 +55,7 @@ struct State : std::enable_shared_from_this<State> {
   ServerLimits limits;
   Handler handler;
   HeadErrorBody head_error;
+  MakeShortWay make_short_way;
   asio::steady_timer sweep;
   bool sweeping = false;
   bool stopping = false;
@@ -63,8 +67,9 @@ struct State : std::enable_shared_from_this<State> {
     auto self = shared_from_this();
     std::optional<OpenCounts::Hold> counted;
     if (limits.peers.counts(peer) && !counted.emplace(by_peer.hold(peer_network(peer)))) co_return;
-    auto connection =
-        std::make_shared<Connection>(make_stream(std::move(socket)), std::move(peer), limits, handler, head_error);
+    auto short_way = make_short_way ? make_short_way(peer) : nullptr;
+    auto connection = std::make_shared<Connection>(make_stream(std::move(socket)), std::move(peer), limits, handler,
+                                                   head_error, std::move(short_way));
     connections.insert(connection.get());
     // Only while somebody is connected: a machine has thousands of toolboxes that nobody talks to.
     if (!std::exchange(sweeping, true)) asio::co_spawn(executor, sweep_loop(), asio::detached);
@@ -212,9 +217,9 @@ class ServerImpl final : public Server {
 }  // namespace
 
 std::unique_ptr<Server> make_server(asio::any_io_executor executor, ServerLimits limits, Handler handler,
-                                    HeadErrorBody head_error) {
-  return std::make_unique<ServerImpl>(
-      std::make_shared<State>(std::move(executor), std::move(limits), std::move(handler), std::move(head_error)));
+                                    HeadErrorBody head_error, MakeShortWay make_short_way) {
+  return std::make_unique<ServerImpl>(std::make_shared<State>(
+      std::move(executor), std::move(limits), std::move(handler), std::move(head_error), std::move(make_short_way)));
 }
 
 }  // namespace sebring::net

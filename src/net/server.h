@@ -6,6 +6,7 @@
 
 #include "net/exchange.h"
 #include "net/peers.h"
+#include "net/short_way.h"
 
 namespace sebring::net {
 
@@ -43,6 +44,6 @@ class Server {
 };
 
 std::unique_ptr<Server> make_server(asio::any_io_executor executor, ServerLimits limits, Handler handler,
-                                    HeadErrorBody head_error);
+                                    HeadErrorBody head_error, MakeShortWay make_short_way = {});
 
 }  // namespace sebring::net

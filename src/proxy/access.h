@@ -63,6 +63,8 @@ class Access {
   virtual asio::awaitable<Result<Sandbox>> find(std::string sandbox_id) = 0;
   // The same where nothing has to be waited for, as nearly always; nullopt: find() has to be asked.
   virtual std::optional<Result<Sandbox>> find_now(const std::string& sandbox_id) = 0;
+  // Whether find_now() would give one that is started, public and without a warning page: anybody's request goes on.
+  virtual bool is_open_now(const std::string& sandbox_id) = 0;
 
   // API key or JWT of somebody who may use this sandbox. Errc::unauthorized: the token means nothing to this platform
   // (it may be the application's own); Errc::not_found: it is one of ours, but there is no such sandbox for it.

@@ -46,6 +46,11 @@ bool looks_like_our_key(std::string_view token) {
          token.find_first_not_of("0123456789abcdef", 4) == std::string_view::npos;
 }
 
+Bearer judge_bearer(std::string_view token) {
+  if (looks_like_our_key(token)) return Bearer::ours;
+  return token.starts_with("eyJ") ? Bearer::perhaps_ours : Bearer::foreign;
+}
+
 asio::awaitable<Result<Authorized>> authorize(Access& access, const net::RequestHead& request, std::string sandbox_id,
                                               const CookieRule* cookie) {
   Failures failures;

@@ -31,6 +31,9 @@ bool cookie_may_count(const net::RequestHead& request, std::string_view origin);
 
 // Whether the text has the form of this platform's API keys.
 bool looks_like_our_key(std::string_view token);
+// What can be said of a bearer token by its form: one that may be ours has to be asked about.
+enum class Bearer { foreign, ours, perhaps_ours };
+Bearer judge_bearer(std::string_view token);
 
 // Errc::unauthorized with what is missing or wrong; Errc::not_found for somebody of ours without access; whatever the
 // control plane failed with, when no way led in.

@@ -26,6 +26,10 @@ class FakeAccess final : public Access {
     if (found != sandboxes.end()) return found->second;
     return fail(Errc::not_found, "Sandbox with ID or name " + sandbox_id + " not found");
   }
+  bool is_open_now(const std::string& sandbox_id) override {
+    auto found = sandboxes.find(sandbox_id);
+    return found != sandboxes.end() && found->second.started && found->second.is_public && !found->second.warning_page;
+  }
   asio::awaitable<Result<Grant>> authorize_bearer(std::string sandbox_id, std::string token, std::string) override {
     auto found = keys.find(token);
     if (found == keys.end()) co_return fail(Errc::unauthorized, "Invalid credentials");

@@ -67,7 +67,6 @@ class Carrier {
   asio::awaitable<Result<void>> relay_answer(net::ResponseHead head);
   asio::awaitable<Result<void>> tunnel();
   std::string switching_head() const;
-  std::chrono::milliseconds kept_idle() const;
 
   net::Exchange& exchange_;
   UpstreamPool& pool_;
@@ -225,28 +224,13 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
   co_return Result<void>{};
 }
 
-// A server that says `Keep-Alive: timeout=5` closes after 5 s; a second is left for the way.
-std::chrono::milliseconds Carrier::kept_idle() const {
-  auto idle = upstream_.idle_time;
-  const auto said = answer_.headers.find("Keep-Alive");
-  if (!said) return idle;
-  for (std::string_view part : split(*said, ',')) {
-    part = trim(part);
-    if (!starts_with_ignore_case(part, "timeout=")) continue;
-    const auto seconds = parse_integer(part.substr(8));
-    if (!seconds || *seconds < 2) return std::chrono::milliseconds(0);
-    idle = std::min<std::chrono::milliseconds>(idle, std::chrono::seconds(std::min<std::int64_t>(*seconds, 3600) - 1));
-  }
-  return idle;
-}
-
 std::string Carrier::switching_head() const {
   std::string text = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ";
   text += answer_.headers.find("Upgrade").value_or(*what_.upgrade);
   text += "\r\n";
   for (const net::Header& header : end_to_end(answer_.headers)) {
     if (equals_ignore_case(header.name, "content-length")) continue;
-    text += header.name + ": " + header.value + "\r\n";
+    text.append(header.name).append(": ").append(header.value).append("\r\n");
   }
   return text + "\r\n";
 }
@@ -277,15 +261,19 @@ asio::awaitable<Result<void>> Carrier::run() {
   const bool repeatable = whole_ && may_repeat(what_.request.method);
   auto idle_at_most = repeatable ? upstream_.idle_time : what_.fresh_enough;
   for (;;) {
-    server_ = pool_.take_idle(upstream_, idle_at_most, repeatable);
+    server_ = exchange_.take_asked();
+    asked_ = server_ != nullptr;
+    if (!asked_) server_ = pool_.take_idle(upstream_, idle_at_most, repeatable);
     const bool again = server_ && repeatable;
     if (!server_) {
       SB_CO_TRY(auto stream, co_await upstream_.connect());
       server_ = net::make_client_connection(std::move(stream));
     }
-    if (auto sent = co_await send_request(); !sent && again) {
-      idle_at_most = {};
-      continue;
+    if (!asked_) {
+      if (auto sent = co_await send_request(); !sent && again) {
+        idle_at_most = {};
+        continue;
+      }
     }
     outcome_ = Result<void>{};
     if (whole_) {
@@ -305,7 +293,9 @@ asio::awaitable<Result<void>> Carrier::run() {
     }
     if (switched_) co_return co_await tunnel();
     // An answer that came before the whole request leaves a connection on which the rest would be read as the next one.
-    if (finished_ && asked_) pool_.give_back(upstream_, std::move(server_), kept_idle());
+    if (finished_ && asked_)
+      pool_.give_back(upstream_, std::move(server_),
+                      kept_idle(answer_.headers.find("Keep-Alive"), upstream_.idle_time));
     co_return outcome_;
   }
 }

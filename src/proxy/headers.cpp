@@ -40,10 +40,13 @@ std::vector<std::string> named_in_connection(const net::Headers& headers) {
 
 }  // namespace
 
+bool is_hop_by_hop(std::string_view name) { return equals_any(name, kHopByHop); }
+bool is_forwarded(std::string_view name) { return equals_any(name, kForwarded); }
+
 net::Headers end_to_end(net::Headers headers) {
   const std::vector<std::string> named = named_in_connection(headers);
   headers.remove_if(
-      [&](const net::Header& header) { return equals_any(header.name, kHopByHop) || equals_any(header.name, named); });
+      [&](const net::Header& header) { return is_hop_by_hop(header.name) || equals_any(header.name, named); });
   return headers;
 }
 
@@ -92,6 +95,17 @@ bool is_our_cookie(std::string_view name) {
          starts_with_ignore_case(name, "sebring_") || starts_with_ignore_case(name, "__host-sebring-");
 }
 
+std::string without_our_cookies(std::string_view value) {
+  std::string kept;
+  for (std::string_view pair : split(value, ';')) {
+    const std::string_view name = trim(pair.substr(0, pair.find('=')));
+    if (is_our_cookie(name) || trim(pair).empty()) continue;
+    if (!kept.empty()) kept += "; ";
+    kept += trim(pair);
+  }
+  return kept;
+}
+
 void remove_our_cookies(net::Headers& headers) {
   if (!headers.find("Cookie")) return;
   net::Headers kept;
@@ -100,14 +114,7 @@ void remove_our_cookies(net::Headers& headers) {
       kept.add(header.name, header.value);
       continue;
     }
-    std::string value;
-    for (std::string_view pair : split(header.value, ';')) {
-      const std::string_view name = trim(pair.substr(0, pair.find('=')));
-      if (is_our_cookie(name) || trim(pair).empty()) continue;
-      if (!value.empty()) value += "; ";
-      value += trim(pair);
-    }
-    if (!value.empty()) kept.add(header.name, std::move(value));
+    if (const std::string value = without_our_cookies(header.value); !value.empty()) kept.add(header.name, value);
   }
   headers = std::move(kept);
 }
@@ -129,7 +136,7 @@ std::string remove_query_key(std::string_view query, std::string_view name) {
 
 void set_forwarded(net::Headers& headers, const ClientSide& client) {
   if (!client.trusted) {
-    headers.remove_if([](const net::Header& header) { return equals_any(header.name, kForwarded); });
+    headers.remove_if([](const net::Header& header) { return is_forwarded(header.name); });
   }
   if (!client.address.empty()) {
     if (auto before = headers.find("X-Forwarded-For")) {
@@ -143,9 +150,11 @@ void set_forwarded(net::Headers& headers, const ClientSide& client) {
 }
 
 std::string bearer_token(const net::Headers& headers) {
-  auto value = headers.find("Authorization");
-  if (!value || !starts_with_ignore_case(*value, "bearer ")) return {};
-  return std::string(trim(value->substr(7)));
+  return std::string(bearer_token(headers.find("Authorization").value_or("")));
+}
+
+std::string_view bearer_token(std::string_view authorization) {
+  return starts_with_ignore_case(authorization, "bearer ") ? trim(authorization.substr(7)) : std::string_view{};
 }
 
 }  // namespace sebring::proxy

@@ -12,6 +12,11 @@ namespace sebring::proxy {
 // message is written anew from what is left; its framing is decided here, not by the sender.
 net::Headers end_to_end(net::Headers headers);
 
+// Fields of those that end_to_end() leaves out whatever Connection names.
+bool is_hop_by_hop(std::string_view name);
+// Those that only a trusted peer may send, see set_forwarded().
+bool is_forwarded(std::string_view name);
+
 // Of an answer's trailers those that its Trailer header `names`, and that can be told after the body without changing
 // what the head said: nothing about framing, content, caching, cookies, places or credentials.
 net::Headers announced_trailers(const net::Headers& trailers, std::string_view names);
@@ -25,7 +30,9 @@ std::optional<std::string> find_cookie(const net::Headers& headers, std::string_
 
 // Names of our own cookies; whatever a sandbox or a visitor sends under them is not handed on.
 bool is_our_cookie(std::string_view name);
-// Removes our cookies from all Cookie headers; what is left keeps its bytes.
+// A Cookie field's value without ours; what is left keeps its bytes. Empty: nothing is left.
+std::string without_our_cookies(std::string_view value);
+// The same for all Cookie headers.
 void remove_our_cookies(net::Headers& headers);
 
 // `query` without the pairs of that name (compared after decoding), the others untouched.
@@ -44,5 +51,6 @@ void set_forwarded(net::Headers& headers, const ClientSide& client);
 
 // Bearer token of Authorization; "" without one.
 std::string bearer_token(const net::Headers& headers);
+std::string_view bearer_token(std::string_view authorization);
 
 }  // namespace sebring::proxy

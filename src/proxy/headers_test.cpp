@@ -79,7 +79,7 @@ TEST_CASE("what concerns one hop stays there") {
     headers.add(name, value);
   }
   std::string names;
-  for (const net::Header& header : end_to_end(headers)) names += header.name + " ";
+  for (const net::Header& header : end_to_end(headers)) names.append(header.name).append(" ");
   CHECK(names == "Host Content-Length X-Kept ");
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("trailers that may follow") {
   }
   const auto kept = [&](std::string_view names) {
     std::string text;
-    for (const net::Header& field : announced_trailers(trailers, names)) text += field.name + " ";
+    for (const net::Header& field : announced_trailers(trailers, names)) text.append(field.name).append(" ");
     return text;
   };
   CHECK(kept("x-sum , GRPC-Status") == "X-Sum grpc-status ");

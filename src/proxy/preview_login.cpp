@@ -50,7 +50,7 @@ std::string ticket_audience(std::string_view host, std::string_view state) {
 
 }  // namespace
 
-bool PreviewProxy::is_own_path(const Visit& visit) { return visit.path == kAcceptPath || visit.path == kTicketPath; }
+bool is_own_path(std::string_view path) { return path == kAcceptPath || path == kTicketPath; }
 
 asio::awaitable<bool> PreviewProxy::answer_own_paths(net::Exchange& exchange, Visit& visit) {
   const net::RequestHead& request = exchange.request();

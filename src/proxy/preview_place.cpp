@@ -171,6 +171,12 @@ void to_visitor(net::ResponseHead& answer, const PreviewPlace& place) {
   }
 }
 
+bool is_confined(std::string_view name) {
+  return equals_ignore_case(name, "set-cookie") || equals_ignore_case(name, "location") ||
+         equals_ignore_case(name, "content-location") || equals_ignore_case(name, "clear-site-data") ||
+         equals_ignore_case(name, "alt-svc");
+}
+
 bool is_local_path(std::string_view path) {
   if (!path.starts_with('/') || path.size() > 4096) return false;
   if (path.size() > 1 && (path[1] == '/' || path[1] == '\\')) return false;

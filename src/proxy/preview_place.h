@@ -40,6 +40,9 @@ void name_own_page(net::Headers& headers, const PreviewPlace& place, bool upgrad
 // nothing may speak for the platform. By path also: no rights of the platform's origin.
 void to_visitor(net::ResponseHead& answer, const PreviewPlace& place);
 
+// Whether to_visitor() may change or remove this field of an answer, where the preview is by host name.
+bool is_confined(std::string_view name);
+
 // Value of one Set-Cookie as it may pass; nullopt: not at all.
 std::optional<std::string> confine_cookie(std::string_view value, const PreviewPlace& place);
 

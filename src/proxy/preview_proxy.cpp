@@ -8,13 +8,12 @@
 #include "proxy/errors.h"
 #include "proxy/forward.h"
 #include "proxy/pages.h"
+#include "proxy/short_way.h"
 #include "proxy/visit.h"
 
 namespace sebring::proxy {
 namespace {
 
-// Below what common servers keep idle connections for (Node and uvicorn: 5 s).
-constexpr std::chrono::milliseconds kServerIdle{4'000};
 // A request that must not be sent twice goes on a connection used just now, or on a new one.
 constexpr std::chrono::milliseconds kFreshEnough{1'000};
 constexpr std::chrono::milliseconds kDialAgain{100};
@@ -26,9 +25,8 @@ bool says_true(const net::RequestHead& request, std::string_view name) {
 // A JWT or key of ours that came with a request which needed none must not reach the sandbox either.
 asio::awaitable<bool> is_our_bearer(Access& access, const net::RequestHead& request, std::string sandbox_id) {
   std::string token = bearer_token(request.headers);
-  if (token.empty()) co_return false;
-  if (looks_like_our_key(token)) co_return true;
-  if (!token.starts_with("eyJ")) co_return false;
+  const Bearer bearer = judge_bearer(token);
+  if (bearer != Bearer::perhaps_ours) co_return bearer == Bearer::ours;
   auto grant = co_await access.authorize_bearer(std::move(sandbox_id), std::move(token), {});
   co_return grant || grant.error().code() != Errc::unauthorized;
 }
@@ -58,6 +56,10 @@ PreviewProxy::PreviewProxy(Shared& shared, ToolboxProxy& toolbox, Dialer& dialer
 bool PreviewProxy::wants(const net::RequestHead& request) const {
   if (is_of_preview_domain(request.headers.find("Host").value_or(""), options_.domain)) return true;
   return options_.path_mode && request.path.starts_with("/preview/");
+}
+
+net::MakeShortWay PreviewProxy::short_way(std::string scheme) {
+  return make_short_way(shared_, options_, std::move(scheme));
 }
 
 PreviewProxy::Visit PreviewProxy::make_visit(const net::RequestHead& request, const std::string& peer,
@@ -112,7 +114,7 @@ asio::awaitable<Result<void>> PreviewProxy::serve(net::Exchange& exchange, Visit
     (void)co_await exchange.respond(preflight_answer(request));
     co_return Result<void>{};
   }
-  if (is_own_path(visit) && co_await answer_own_paths(exchange, visit)) co_return Result<void>{};
+  if (is_own_path(visit.path) && co_await answer_own_paths(exchange, visit)) co_return Result<void>{};
   SB_CO_CHECK(co_await admit(exchange, visit));
   remember_visitor(visit);
   if (visit.way == Authorized::Way::query_key && wants_page(request) && request.method == "GET" &&

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "net/exchange.h"
+#include "net/short_way.h"
 #include "proxy/cookie.h"
 #include "proxy/dial.h"
 #include "proxy/preview_place.h"
@@ -34,6 +35,12 @@ class TerminalService {
                                               std::string set_cookie) = 0;
 };
 
+// Below what common servers keep idle connections for (Node and uvicorn: 5 s).
+constexpr std::chrono::milliseconds kServerIdle{4'000};
+
+// Whether the path, of a preview by host name, may be one of ours.
+bool is_own_path(std::string_view path);
+
 class PreviewProxy {
  public:
   PreviewProxy(Shared& shared, ToolboxProxy& toolbox, Dialer& dialer, TerminalService* terminal,
@@ -43,6 +50,9 @@ class PreviewProxy {
   bool wants(const net::RequestHead& request) const;
   // Answers in every case. `scheme`: of the listener it came in by.
   asio::awaitable<void> handle(net::Exchange& exchange, std::string scheme);
+
+  // For the listener of that `scheme`: what of previews needs no handle(). Lives no longer than this.
+  net::MakeShortWay short_way(std::string scheme);
 
   // `GET /preview-login?host=..&path=..&state=..` on the platform's own host: a logged-in visitor comes back to the
   // preview with a ticket, another goes to the login page. `at=<id>/<port>` instead of host: a preview by path, on this
@@ -55,7 +65,6 @@ class PreviewProxy {
   asio::awaitable<Result<void>> admit(net::Exchange& exchange, Visit& visit);
   asio::awaitable<Result<void>> admit_by_token(net::Exchange& exchange, Visit& visit);
   asio::awaitable<Result<void>> forward_visit(net::Exchange& exchange, Visit& visit);
-  static bool is_own_path(const Visit& visit);
   asio::awaitable<bool> answer_own_paths(net::Exchange& exchange, Visit& visit);
   asio::awaitable<void> redeem_ticket(net::Exchange& exchange, Visit& visit);
   asio::awaitable<void> refuse(net::Exchange& exchange, Visit& visit, Error error);

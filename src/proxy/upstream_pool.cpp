@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <map>
 
+#include "base/text.h"
 #include "base/time.h"
 
 namespace sebring::proxy {
@@ -72,6 +73,20 @@ struct UpstreamPool::State {
     self->sweeping = false;
   }
 };
+
+// A second is left for the way.
+std::chrono::milliseconds kept_idle(std::optional<std::string_view> keep_alive, std::chrono::milliseconds idle_time) {
+  if (!keep_alive) return idle_time;
+  for (std::string_view part : split(*keep_alive, ',')) {
+    part = trim(part);
+    if (!starts_with_ignore_case(part, "timeout=")) continue;
+    const auto seconds = parse_integer(part.substr(8));
+    if (!seconds || *seconds < 2) return std::chrono::milliseconds(0);
+    const auto said = std::chrono::seconds(std::min<std::int64_t>(*seconds, 3600) - 1);
+    idle_time = std::min<std::chrono::milliseconds>(idle_time, said);
+  }
+  return idle_time;
+}
 
 UpstreamPool::UpstreamPool(asio::any_io_executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
 

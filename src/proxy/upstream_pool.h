@@ -21,6 +21,9 @@ struct Upstream {
   std::chrono::milliseconds idle_time{60'000};
 };
 
+// How long a connection may be kept after an answer that said so in `keep_alive`: "timeout=5" closes after 5 s.
+std::chrono::milliseconds kept_idle(std::optional<std::string_view> keep_alive, std::chrono::milliseconds idle_time);
+
 class UpstreamPool {
  public:
   explicit UpstreamPool(asio::any_io_executor executor);

@@ -43,7 +43,7 @@ files::Request make_request(const Context& context, const net::Exchange& exchang
   request.home = context.user.home;
   request.head_only = head.method == "HEAD";
   request.plain_fields = wants_plain_fields(exchange);
-  for (const net::Header& parameter : net::Query(head.query)) {
+  for (const net::Parameter& parameter : net::Query(head.query)) {
     request.query.emplace_back(parameter.name, parameter.value);
   }
   return request;

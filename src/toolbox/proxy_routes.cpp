@@ -94,7 +94,8 @@ awaitable<Result<void>> tunnel(net::Exchange& exchange, net::ClientConnection& s
   auto client_stream = exchange.take_stream(from_client);
   auto server_stream = server.take_stream(from_server);
   std::string text = "HTTP/1.1 101 " + std::string(net::reason_phrase(101)) + "\r\n";
-  for (const net::Header& header : head.headers) text += header.name + ": " + header.value + "\r\n";
+  for (const net::Header& header : head.headers)
+    text.append(header.name).append(": ").append(header.value).append("\r\n");
   text += "\r\n";
   SB_CO_CHECK(co_await client_stream->write(net::asio::buffer(text)));
   co_await (copy(*client_stream, *server_stream, std::move(from_client)) &&

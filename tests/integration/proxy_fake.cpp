@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "net/client.h"
 #include "net/server.h"
 #include "proxy/errors.h"
 #include "proxy/fake_access.h"
@@ -77,6 +78,24 @@ void change(FakeAccess& access, const bj::object& order) {
   }
 }
 
+// Counts what goes the short way to its end.
+class CountedWay final : public net::ShortWay {
+ public:
+  CountedWay(std::unique_ptr<net::ShortWay> way, int& answered) : way_(std::move(way)), answered_(answered) {}
+  bool begin(const net::RawHead& head) override { return way_->begin(head); }
+  asio::awaitable<End> finish(net::ByteStream& client) override {
+    const End end = co_await way_->finish(client);
+    if (end == End::answered) ++answered_;
+    co_return end;
+  }
+  std::unique_ptr<net::ClientConnection> take_asked() override { return way_->take_asked(); }
+  void client_gone() override { way_->client_gone(); }
+
+ private:
+  std::unique_ptr<net::ShortWay> way_;
+  int& answered_;
+};
+
 class Rig {
  public:
   Rig(asio::io_context& io, std::string dial_socket)
@@ -105,6 +124,7 @@ class Rig {
       for (const auto& [id, count] : access_.touches) touches[id] = count;
       answer["idle"] = shared_.pool.idle_connections();
       answer["live"] = shared_.live.size();
+      answer["short"] = short_ways_;
       co_await exchange.respond(net::Response::json(200, bj::serialize(answer)));
     } else if (preview_.wants(exchange.request())) {
       co_await preview_.handle(exchange, scheme);
@@ -115,11 +135,18 @@ class Rig {
     }
   }
 
+  net::MakeShortWay short_way(std::string scheme) {
+    return [this, make = preview_.short_way(std::move(scheme))](const std::string& peer) {
+      auto way = make(peer);
+      return way ? std::make_unique<CountedWay>(std::move(way), short_ways_) : nullptr;
+    };
+  }
   Shared& shared() { return shared_; }
   Dialer& dialer() { return *dialer_; }
 
  private:
   FakeAccess access_;
+  int short_ways_ = 0;
   Shared shared_;
   ToolboxProxy toolbox_;
   std::unique_ptr<Dialer> dialer_;
@@ -137,7 +164,8 @@ int main(int argc, char** argv) {
   auto server = net::make_server(
       io.get_executor(), {.peers = peers, .look_every = kLookEvery},
       [&](net::Exchange& exchange) { return rig.handle(exchange, "http"); },
-      [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
+      [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); },
+      rig.short_way("http"));
   auto port = server->listen_tcp("127.0.0.1", 0);
   if (!port) return std::fprintf(stderr, "%s\n", port.error().message().c_str()), 1;
   unsigned ssh_port = 0;
@@ -156,7 +184,8 @@ int main(int argc, char** argv) {
   auto secure_server = net::make_server(
       io.get_executor(), {.peers = peers, .look_every = kLookEvery},
       [&](net::Exchange& exchange) { return rig.handle(exchange, "https"); },
-      [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); });
+      [](int status, std::string_view why) { return net::Response::text(status, std::string(why)); },
+      rig.short_way("https"));
   std::unique_ptr<TlsFront> front;
   if (argc > 4) {
     auto made = make_tls_front(io.get_executor(), {.certificate = argv[3], .key = argv[4]}, *secure_server,
