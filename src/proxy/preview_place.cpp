@@ -1,5 +1,7 @@
 #include "proxy/preview_place.h"
 
+#include <utility>
+
 #include "base/text.h"
 #include "proxy/authorize.h"
 #include "proxy/headers.h"
@@ -92,9 +94,13 @@ bool is_protected_port(std::uint16_t port) {
 
 void to_server(net::RequestHead& head, const PreviewPlace& place, std::string path, bool remove_authorization) {
   head.headers = end_to_end(std::move(head.headers));
+  bool first = true;
   head.headers.remove_if([&](const net::Header& header) {
-    return starts_with_ignore_case(header.name, "x-daytona-") ||
-           (remove_authorization && equals_ignore_case(header.name, "authorization"));
+    if (starts_with_ignore_case(header.name, "x-daytona-")) return true;
+    if (!equals_ignore_case(header.name, "authorization")) return false;
+    // Only the first was asked about.
+    const bool foreign = std::exchange(first, false) || judge_bearer(bearer_token(header.value)) == Bearer::foreign;
+    return remove_authorization || !foreign;
   });
   if (place.by_path()) {
     keep_path_cookies(head.headers);

@@ -100,6 +100,16 @@ TEST_CASE("what the server gets to see") {
   to_server(without, by_host(), "/x", true);
   CHECK_FALSE(without.headers.find("Authorization"));
 
+  // Only the first was asked about: what else may be ours does not go on.
+  net::RequestHead several = head;
+  for (const char* value : {"Bearer dtn_0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+                            "bearer eyJx.y.z", "Basic theirs"}) {
+    several.headers.add("authorization", value);
+  }
+  to_server(several, by_host(), "/x", false);
+  CHECK(several.headers.count("Authorization") == 2);
+  CHECK(*several.headers.find("Authorization") == "Bearer mine");
+
   net::RequestHead path = head;
   path.headers.set("Cookie", "session=platform; pv_a=1; daytona-sandbox-auth-x=s; pv_b=2");
   to_server(path, by_path(), "/x", false);
