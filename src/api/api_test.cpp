@@ -363,6 +363,29 @@ TEST_CASE("lists: cursors, filters, sorts") {
   CHECK(numbered.json.at("items").at(0).as_object().contains("env"));
 }
 
+TEST_CASE("SDKs are told states that they know") {
+  TestServer server;
+  const std::string id = server.ask("POST", "/sandbox", "{}").field("id");
+  REQUIRE(server.ask("POST", "/sandbox/" + id + "/pause").status == 200);
+  struct Row {
+    const char* version;
+    const char* state;
+  } rows[] = {{"0.160.0", "stopped"}, {"v0.187.0", "stopped"},    {"0.0.1", "stopped"},    {"0.189.0", "paused"},
+              {"0.226.1", "paused"},  {"1.0.0", "paused"},        {"0.0.0-dev", "paused"}, {"unknown", "paused"},
+              {"0.", "paused"},       {"0.99999999999", "paused"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.version);
+    const std::vector<net::Header> as = {{"X-Daytona-SDK-Version", row.version}};
+    const auto one = server.ask("GET", "/sandbox/" + id, "", as);
+    CHECK(one.field("state") == row.state);
+    CHECK(one.field("desiredState") == row.state);
+    for (const char* list : {"/sandbox", "/sandbox/paginated"}) {
+      CHECK(server.ask("GET", list, "", as).json.at("items").at(0).at("state") == row.state);
+    }
+  }
+  CHECK(server.ask("GET", "/sandbox/" + id).field("state") == "paused");
+}
+
 TEST_CASE("keys: shown once, permissions, expiry, revoked at once") {
   TestServer server;
   const auto made =
