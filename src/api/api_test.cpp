@@ -62,6 +62,15 @@ TEST_CASE("the document says what the table says") {
     CAPTURE(name);
     CHECK(known.contains(name));
   }
+  // What generators make a class of has a name that is nobody else's.
+  for (const auto& schema : known) {
+    const bj::value* properties = schema.value().as_object().if_contains("properties");
+    if (properties == nullptr) continue;
+    for (const auto& property : properties->as_object()) {
+      CAPTURE(property.key());
+      CHECK_FALSE(property.value().as_object().contains("additionalProperties"));
+    }
+  }
 }
 
 TEST_CASE("who asks without a key, or with too little of one") {
@@ -361,6 +370,29 @@ TEST_CASE("lists: cursors, filters, sorts") {
   CHECK(numbered.json.at("page") == 3);
   CHECK(numbered.json.at("items").as_array().size() == 5);
   CHECK(numbered.json.at("items").at(0).as_object().contains("env"));
+}
+
+TEST_CASE("SDKs are told states that they know") {
+  TestServer server;
+  const std::string id = server.ask("POST", "/sandbox", "{}").field("id");
+  REQUIRE(server.ask("POST", "/sandbox/" + id + "/pause").status == 200);
+  struct Row {
+    const char* version;
+    const char* state;
+  } rows[] = {{"0.160.0", "stopped"}, {"v0.187.0", "stopped"},    {"0.0.1", "stopped"},    {"0.189.0", "paused"},
+              {"0.226.1", "paused"},  {"1.0.0", "paused"},        {"0.0.0-dev", "paused"}, {"unknown", "paused"},
+              {"0.", "paused"},       {"0.99999999999", "paused"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.version);
+    const std::vector<net::Header> as = {{"X-Daytona-SDK-Version", row.version}};
+    const auto one = server.ask("GET", "/sandbox/" + id, "", as);
+    CHECK(one.field("state") == row.state);
+    CHECK(one.field("desiredState") == row.state);
+    for (const char* list : {"/sandbox", "/sandbox/paginated"}) {
+      CHECK(server.ask("GET", list, "", as).json.at("items").at(0).at("state") == row.state);
+    }
+  }
+  CHECK(server.ask("GET", "/sandbox/" + id).field("state") == "paused");
 }
 
 TEST_CASE("keys: shown once, permissions, expiry, revoked at once") {

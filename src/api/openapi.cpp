@@ -12,6 +12,10 @@ namespace {
 
 namespace bj = boost::json;
 
+// A schema with a name of its own: generators name one that stands inline after its place, and "Sandbox" with "labels"
+// is then the name of another schema.
+constexpr std::string_view kTextMap = "TextMap";
+
 bj::object reference(std::string_view name) { return {{"$ref", "#/components/schemas/" + std::string(name)}}; }
 
 // "string", "date", "Sandbox[]", ... as a JSON schema.
@@ -20,7 +24,7 @@ bj::object schema_of(std::string_view type) {
     return {{"type", "array"}, {"items", schema_of(type.substr(0, type.size() - 2))}};
   }
   if (type == "date") return {{"type", "string"}, {"format", "date-time"}};
-  if (type == "map") return {{"type", "object"}, {"additionalProperties", {{"type", "string"}}}};
+  if (type == "map") return reference(kTextMap);
   if (type[0] >= 'A' && type[0] <= 'Z') return reference(type);
   return {{"type", bj::string(type)}};
 }
@@ -128,6 +132,7 @@ std::string openapi_document(const std::string& version, const std::string& publ
     item.get_object()[to_lower(route.method)] = operation_of(route);
   }
   bj::object components;
+  components[kTextMap] = bj::object{{"type", "object"}, {"additionalProperties", {{"type", "string"}}}};
   for (const SchemaEntry& entry : schemas()) components[entry.name] = schema_object(entry);
   const bj::object document{
       {"openapi", "3.1.0"},

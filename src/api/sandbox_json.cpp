@@ -1,6 +1,8 @@
 #include "api/sandbox_json.h"
 
 #include <boost/json.hpp>
+#include <charconv>
+#include <limits>
 
 namespace sebring::api {
 namespace bj = boost::json;
@@ -64,7 +66,45 @@ void add_place(bj::object& object, const control::ControlConfig& config, const m
   object["toolboxProxyUrl"] = toolbox_url(config);
 }
 
+// The first versions whose SDKs know the states in question.
+constexpr int kKnowsForking = 165;
+constexpr int kKnowsPausing = 189;
+
+// N of the SDK's version 0.N.x; the highest where it says none or one that is not of this line.
+int sdk_minor(const net::RequestHead& head) {
+  constexpr int kNewest = std::numeric_limits<int>::max();
+  const auto header = head.headers.find("X-Daytona-SDK-Version");
+  if (!header || header->find("dev") != std::string_view::npos) return kNewest;
+  std::string_view text = *header;
+  if (text.starts_with('v')) text.remove_prefix(1);
+  if (!text.starts_with("0.")) return kNewest;
+  text.remove_prefix(2);
+  int minor = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), minor);
+  return error == std::errc() ? minor : kNewest;
+}
+
 }  // namespace
+
+void use_known_states(bj::object& sandbox, const net::RequestHead& head) {
+  const int minor = sdk_minor(head);
+  if (minor >= kKnowsPausing) return;
+  struct Row {
+    const char* field;
+    const char* state;
+    int known_since;
+    const char* instead;
+  };
+  static constexpr Row kRows[] = {
+      {"state", "paused", kKnowsPausing, "stopped"},       {"state", "pausing", kKnowsPausing, "stopping"},
+      {"state", "resuming", kKnowsPausing, "starting"},    {"state", "forking", kKnowsForking, "unknown"},
+      {"state", "snapshotting", kKnowsForking, "unknown"}, {"desiredState", "paused", kKnowsPausing, "stopped"},
+  };
+  for (const Row& row : kRows) {
+    bj::value& told = sandbox.at(row.field);
+    if (minor < row.known_since && told == row.state) told = row.instead;
+  }
+}
 
 std::string ssh_command(const control::ControlConfig& config, const std::string& token) {
   const std::string port = config.ssh_port == 22 ? "" : "-p " + std::to_string(config.ssh_port) + " ";

@@ -167,7 +167,11 @@ SEBRING_HANDLER(list_sandboxes) {
   SB_CO_TRY(auto page, co_await context.control.store.sandboxes.list(std::move(filter), asked));
   bj::array items;
   items.reserve(page.items.size());
-  for (const auto& sandbox : page.items) items.push_back(sandbox_item_json(context.control.config, sandbox));
+  for (const auto& sandbox : page.items) {
+    auto item = sandbox_item_json(context.control.config, sandbox);
+    use_known_states(item, request.exchange.request());
+    items.push_back(std::move(item));
+  }
   bj::object object{{"items", std::move(items)}};
   object["nextCursor"] = page.next ? bj::value(write_cursor(*page.next, asked.sort)) : bj::value(nullptr);
   co_return json_response(200, object);
@@ -187,7 +191,11 @@ SEBRING_HANDLER(list_sandboxes_paginated) {
   SB_CO_TRY(auto page, co_await context.control.store.sandboxes.list_numbered(std::move(filter), asked));
   bj::array items;
   items.reserve(page.items.size());
-  for (const auto& sandbox : page.items) items.push_back(sandbox_json(context.control.config, sandbox));
+  for (const auto& sandbox : page.items) {
+    auto item = sandbox_json(context.control.config, sandbox);
+    use_known_states(item, request.exchange.request());
+    items.push_back(std::move(item));
+  }
   co_return json_response(200, bj::object{{"items", std::move(items)},
                                           {"total", page.total},
                                           {"page", asked.page},

@@ -26,8 +26,11 @@ Result<net::Response> answer(const ApiContext& context, Result<std::vector<model
 }  // namespace
 
 SEBRING_HANDLER(get_sandbox) {
-  co_return answer(context,
-                   co_await control::get_sandbox(context.control, request.caller.organization_id, request.path["id"]));
+  SB_CO_TRY(const auto sandbox,
+            co_await control::get_sandbox(context.control, request.caller.organization_id, request.path["id"]));
+  auto object = sandbox_json(context.control.config, sandbox);
+  use_known_states(object, request.exchange.request());
+  co_return json_response(200, object);
 }
 
 SEBRING_HANDLER(delete_sandbox) {

@@ -139,8 +139,8 @@ TEST_CASE("what cannot be asked") {
       {"unknown volume", [](auto& c) { c.volumes = {{"v", "/data", ""}}; }, Errc::not_found, "Volume 'v' not found"},
       {"lasting GPU", [](auto& c) { c.gpu = 1; }, Errc::invalid_argument,
        "GPU sandboxes must be ephemeral - set autoDeleteInterval to 0"},
-      {"bad variable", [](auto& c) { c.env = {{"A B", "x"}}; }, Errc::invalid_argument,
-       "Invalid environment variable name: 'A B'"},
+      {"bad variable", [](auto& c) { c.env = {{"A=B", "x"}}; }, Errc::invalid_argument,
+       "Invalid environment variable name: 'A=B'"},
       {"unknown parent",
        [](auto& c) {
          c.linked_sandbox = "nobody";

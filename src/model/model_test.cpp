@@ -92,6 +92,18 @@ TEST_CASE("mount paths") {
   for (const char* bad : {"/a", "a/../b", "..", "a//b"}) CHECK_FALSE(check_subpath(bad));
 }
 
+TEST_CASE("names of a sandbox's variables") {
+  for (const char* good : {"A", "_", "a1", "A-B", "a.b", "npm_config_//registry/:x", "1"}) {
+    CAPTURE(good);
+    CHECK(check_environment_name(good));
+  }
+  for (const char* bad : {"", "=", "A=B", "A\n", "\x7f"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(check_environment_name(bad));
+  }
+  CHECK_FALSE(check_environment_name(std::string_view("A\0B", 3)));
+}
+
 TEST_CASE("networks and domains") {
   struct Row {
     const char* text;

@@ -116,8 +116,8 @@ Result<void> check_image_name(std::string_view name) {
 }
 
 Result<void> check_environment_name(std::string_view name) {
-  bool good = !name.empty() && (is_letter(name[0]) || name[0] == '_');
-  for (char c : name) good = good && (is_letter(c) || is_digit(c) || c == '_');
+  bool good = !name.empty() && name.find('=') == std::string_view::npos;
+  for (char c : name) good = good && static_cast<unsigned char>(c) >= 0x20 && c != 0x7F;
   if (!good) return bad("Invalid environment variable name: '" + std::string(name) + "'");
   return {};
 }

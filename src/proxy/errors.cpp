@@ -82,7 +82,9 @@ net::asio::awaitable<void> answer_error(net::Exchange& exchange, Error error) {
 
 Error not_started(const std::string& state) {
   std::string message = "Sandbox is not started (state: " + state + ")";
-  if (state == "stopped" || state == "archived" || state == "paused") message += ". Start the sandbox and try again.";
+  // The question is the original's: clients that start a stopped sandbox by themselves look for it.
+  if (state == "stopped" || state == "archived" || state == "paused")
+    message += ". Is the Sandbox started? Start the sandbox and try again.";
   return Error(Errc::invalid_argument, std::move(message));
 }
 

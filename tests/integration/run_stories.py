@@ -21,6 +21,7 @@ RUNS += [("go-0.190", ["{story}"])]
 # Clients from before 0.190, and products with an SDK inside.
 RUNS += [("python-0.160", ["{env}/bin/python", "-W", "ignore", STORIES / "earlier" / "python_story.py"]),
          ("python-integrations", ["{env}/bin/python", "-W", "ignore", STORIES / "earlier" / "products_story.py"]),
+         ("python-agents", ["{env}/bin/python", "-W", "ignore", STORIES / "earlier" / "agents_story.py"]),
          ("typescript-0.143", ["{env}/bin/node", "--test", "--test-force-exit", STORIES / "earlier" / "typescript_story.mjs"])]
 
 

@@ -94,6 +94,8 @@ class Credentials(unittest.TestCase):
         for state in ("stopped", "starting", "error", "archived"):
             other = proxy.sandbox("", state=state)
             self.check(400, "state: " + state, other + "/process/execute")
+        for state in ("stopped", "paused", "archived"):  # what clients look for that start it then
+            self.check(400, "Is the Sandbox started?", proxy.sandbox("", state=state) + "/process/execute")
 
     def signed(self, key, method, path, expires):
         text = "v1:files:%s:%s:%d" % (method, path, expires)

@@ -2,6 +2,7 @@
 
 import os
 import unittest
+import urllib.request
 import uuid
 
 from daytona import CreateSandboxFromSnapshotParams, Daytona, DaytonaConfig, DaytonaNotFoundError, SessionExecuteRequest
@@ -54,6 +55,15 @@ class Story(unittest.TestCase):
         self.assertEqual([one.id for one in self.daytona.list({"earlier": self.label}).items], [self.sandbox.id])
         self.sandbox.set_labels({"earlier": self.label, "more": "x"})
         self.sandbox.set_autostop_interval(10)
+
+    def test_paused_by_a_later_client(self):
+        paused = urllib.request.Request(os.environ["SEBRING_URL"] + f"/api/sandbox/{self.sandbox.id}/pause", method="POST",
+                                        headers={"Authorization": "Bearer " + os.environ["SEBRING_KEY"]})
+        urllib.request.urlopen(paused, timeout=60).close()
+        for seen in (self.daytona.get(self.sandbox.id), *self.daytona.list({"earlier": self.label}).items):
+            self.assertEqual(seen.state, "stopped")  # there is no such state as paused for it
+        self.sandbox.start()
+        self.assertEqual(self.daytona.get(self.sandbox.id).state, "started")
 
     def test_life(self):
         self.sandbox.process.exec("echo kept > ~/kept")
