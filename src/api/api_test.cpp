@@ -384,7 +384,7 @@ TEST_CASE("SDKs are told states that they know") {
               {"0.", "paused"},       {"0.99999999999", "paused"}};
   for (const Row& row : rows) {
     CAPTURE(row.version);
-    const std::vector<net::Header> as = {{"X-Daytona-SDK-Version", row.version}};
+    const std::vector<net::Parameter> as = {{"X-Daytona-SDK-Version", row.version}};
     const auto one = server.ask("GET", "/sandbox/" + id, "", as);
     CHECK(one.field("state") == row.state);
     CHECK(one.field("desiredState") == row.state);
