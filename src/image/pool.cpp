@@ -94,7 +94,7 @@ Result<void> Pool::layers_grew() {
   layers_top_ = std::max<std::uint64_t>(layers_top_, status.st_ino);
   std::uint64_t wanted = 1 << 21;
   while (wanted < layers_top_ + layers_top_ / 2) wanted *= 2;
-  if (seed_number_ && seed_number_ < wanted) seeds_->want(wanted);
+  if (seed_number_ && seed_number_ < wanted) seeds_->want(wanted, layers_top_);
   return {};
 }
 
