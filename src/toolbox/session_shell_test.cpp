@@ -23,6 +23,7 @@ TEST_CASE("lines for the shell") {
   CHECK(shell_lines("/usr/bin/zsh", request).starts_with("\\builtin \\eval "));
   request.file = "/d/f";
   CHECK(shell_lines("/bin/sh", request).starts_with("\\command \\. '/d/f' <"));
+  CHECK(shell_lines("/bin/bash", request).starts_with("\\builtin \\command \\. '/d/f' <"));
 }
 
 TEST_CASE("reports") {
