@@ -82,7 +82,7 @@ asio::awaitable<Result<std::shared_ptr<ShellSession>>> ShellSession::start(Conte
     co_return fail(std::move(started.error()).while_doing("start the session's shell"));
   }
   session->process_ = *std::move(started);
-  session->look_ = ShellLook::at(session->process_->pid(), session->shell_, input.read_end.get());
+  session->look_ = ShellLook::at(session->process_->pid(), context.user, session->shell_, input.read_end.get());
   session->shell_input_ = std::make_shared<InputQueue>(context.io, std::move(input.write_end));
   boost::system::error_code code;
   session->reports_.assign(reports.read_end.get(), code);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/unique_fd.h"
+#include "toolbox/as_user.h"
 #include "toolbox/session_shell.h"
 
 namespace sebring::toolbox {
@@ -23,11 +24,13 @@ std::string read_start(const std::string& path) {
 
 }  // namespace
 
-std::optional<ShellLook> ShellLook::at(pid_t pid, std::string path, int input) {
+std::optional<ShellLook> ShellLook::at(pid_t pid, const Identity& user, std::string path, int input) {
   struct stat info{};
   if (::fstat(input, &info) != 0) return std::nullopt;
   ShellLook look;
   look.pid_ = pid;
+  look.uid_ = user.uid;
+  look.gid_ = user.gid;
   look.device_ = info.st_dev;
   look.inode_ = info.st_ino;
   path += '\0';
@@ -36,6 +39,8 @@ std::optional<ShellLook> ShellLook::at(pid_t pid, std::string path, int input) {
 }
 
 bool ShellLook::waits_for_input() const {
+  // The kernel tells a process's owner, but not a root without power over it.
+  AsUser as_user(uid_, gid_);
   // "NUMBER ARGUMENT ...", or "running".
   static const std::string kReadsInput = std::to_string(SYS_read) + " 0x0 ";
   if (!read_start(proc_path(pid_, "syscall")).starts_with(kReadsInput)) return false;
