@@ -13,6 +13,8 @@ constexpr auto kPauseAfterFailure = std::chrono::milliseconds(500);
 // Of the waiting slots this share has no root yet: for restarts and for other images.
 constexpr std::size_t kPlainShare = 4;
 
+bool is_dead(const Slot& slot) { return os::wait_pidfd(slot.pidfd.get(), 0); }
+
 }  // namespace
 
 SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config)
@@ -96,7 +98,8 @@ Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_dis
   if (!own_disk && usual_layers_ != layers) usual_layers_ = layers;
   usual_limits_ = limits;
   ++waiting_;
-  drop_dead_slots();
+  // Who kills processes of the machine is met here, before a sandbox depends on one of them.
+  drop_slots(is_dead);
   while (slots_.empty() && !stopping_) {
     less_.notify_one();
     if (more_.wait_until(lock, deadline) == std::cv_status::timeout) break;
@@ -114,23 +117,26 @@ Result<Slot> SlotPool::take(const std::vector<std::string>& layers, bool own_dis
   return slot;
 }
 
-// Nobody waits for their ends: who kills processes of the machine is met here, before a sandbox depends on one of them.
-void SlotPool::drop_dead_slots() {
+template <class Unfit>
+void SlotPool::drop_slots(Unfit unfit) {
   std::erase_if(slots_, [&](Slot& slot) {
-    if (!os::wait_pidfd(slot.pidfd.get(), 0)) return false;
+    if (!unfit(slot)) return false;
     cleanup_.dispose(leftover_of(std::move(slot), true));
     return true;
   });
 }
 
+void SlotPool::drop_unfit_slots() {
+  std::lock_guard lock(mutex_);
+  drop_slots([](const Slot& slot) { return is_dead(slot) || is_stopped(slot); });
+  less_.notify_all();
+}
+
 void SlotPool::forget_layers(const std::string& layer) {
   std::lock_guard lock(mutex_);
   if (std::find(usual_layers_.begin(), usual_layers_.end(), layer) != usual_layers_.end()) usual_layers_.clear();
-  std::erase_if(slots_, [&](Slot& slot) {
-    if (std::find(slot.layers.begin(), slot.layers.end(), layer) == slot.layers.end()) return false;
-    cleanup_.dispose(leftover_of(std::move(slot), true));
-    return true;
-  });
+  drop_slots(
+      [&](const Slot& slot) { return std::find(slot.layers.begin(), slot.layers.end(), layer) != slot.layers.end(); });
   less_.notify_all();
 }
 
