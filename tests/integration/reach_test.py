@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import http.client
 import os
 import pathlib
 import pty
@@ -530,6 +531,18 @@ class Restart(unittest.TestCase):
         self.assertEqual(self.key(), before)
         done = eventually(lambda: (lambda d: d if d.returncode == 0 else None)(ssh("echo again")), 60)
         self.assertEqual(done.stdout, b"again\n")
+
+    def test_running_sandboxes_are_never_said_to_be_stopped(self):
+        """The server has read its rows before the runner has told where the sandboxes are: that is waited for."""
+        for _ in range(5):
+            pid = server.role_pid("control")
+            os.kill(pid, signal.SIGKILL)
+            answers, until = [], time.monotonic() + 60
+            while 200 not in [status for status, _ in answers] and time.monotonic() < until:
+                with contextlib.suppress(OSError, http.client.HTTPException):  # nobody listens, or it was cut
+                    answers.append(server.request("POST", f"/toolbox/{box}/process/execute", {"command": "true"})[:2])
+            self.assertEqual([status for status, _ in answers], [200], answers)
+            self.assertTrue(eventually(lambda: server.role_pid("control") not in (None, pid), 60))
 
 
 if __name__ == "__main__":
