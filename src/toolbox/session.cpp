@@ -79,7 +79,10 @@ asio::awaitable<Result<std::shared_ptr<ShellSession>>> ShellSession::start(Conte
   auto started = co_await context.spawner.start(std::move(spec));
   if (!started) {
     session->pipes_->close();
-    co_return fail(std::move(started.error()).while_doing("start the session's shell"));
+    Error error = std::move(started.error()).while_doing("start the session's shell");
+    // It is no part of the request that is missing, but one of the image.
+    const bool of_image = error.code() == Errc::not_found || error.code() == Errc::forbidden;
+    co_return fail(of_image ? std::move(error).with_code(Errc::unprocessable) : std::move(error));
   }
   session->process_ = *std::move(started);
   session->look_ = ShellLook::at(session->process_->pid(), context.user, session->shell_, input.read_end.get());
