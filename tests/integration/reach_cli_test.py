@@ -94,13 +94,17 @@ class PreviewUrl(unittest.TestCase):
 
 
 class FullOutput(unittest.TestCase):
+    def check_full(self, words):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, timeout=60, env=environment())
+        self.assertNotEqual(done.returncode, 0, words)
+        self.assertIn(b"No space left", done.stderr, words)
+
     def test_what_can_not_be_written_is_a_failure(self):
-        for arguments in (["list"], ["list", "--json"], ["info", "cli-box"], ["exec", "cli-box", "--", "echo", "x"], ["config"],
+        for arguments in (["list"], ["list", "--json"], ["info", "cli-box"], ["config"],
                           ["preview-url", "cli-box", "-p", 3000], ["cp", "cli-box:/etc/passwd", "-"]):
-            with open("/dev/full", "wb") as full:
-                done = subprocess.run(command(*arguments), stdout=full, stderr=subprocess.PIPE, timeout=60, env=environment())
-            self.assertNotEqual(done.returncode, 0, arguments)
-            self.assertIn(b"No space left", done.stderr, arguments)
+            self.check_full(command(*arguments))
+        self.check_full([SEBRING, "exec", "--data-dir", str(server.data), "cli-box", "--", "echo", "x"])
         shell = f"{shlex.join(command('list'))} | true; exit ${{PIPESTATUS[0]}}"  # a reader that goes away is none
         self.assertEqual(subprocess.run(["bash", "-c", shell], env=environment(), timeout=60).returncode, 0)
 
