@@ -131,7 +131,9 @@ int Parser::run(std::vector<std::string> arguments) {
   } catch (const CLI::ParseError& error) {
     return app_->exit(error) == 0 ? cli::kOk : cli::kUsage;
   }
-  return action_ ? action_() : cli::kUsage;
+  const int code = action_ ? action_() : cli::kUsage;
+  if (code != cli::kOk || write_error_ == 0) return code;
+  return output().fail(Error::from_errno(write_error_, "write to standard output"));
 }
 
 }  // namespace sebring

@@ -45,8 +45,9 @@ class Parser {
   void add_admin_flags(CLI::App* command);  // --json --data-dir
   void add_settings(CLI::App* command);     // --config and one flag per setting
 
-  cli::Output output() const { return cli::Output{.json = json_}; }
-  // Parses and runs the chosen action. `arguments` without the program's name.
+  cli::Output output() { return cli::Output{.json = json_, .write_error = &write_error_}; }
+  // Parses and runs the chosen action. `arguments` without the program's name. What was done but could not be told is
+  // a failure too.
   int run(std::vector<std::string> arguments);
 
  private:
@@ -57,6 +58,7 @@ class Parser {
   std::unique_ptr<CLI::App> app_;
   Action action_;
   bool json_ = false;
+  int write_error_ = 0;
   std::string data_dir_, url_, api_key_, config_file_;
   std::map<std::string, std::string> settings_;
 };

@@ -57,8 +57,13 @@ std::string pretty(const bj::value& value) {
   return out;
 }
 
-bool Output::write(std::string_view text) const { return write_all(STDOUT_FILENO, text); }
-void Output::write_json(const bj::value& value) const { write_all(STDOUT_FILENO, pretty(value) + "\n"); }
+bool Output::write(std::string_view text) const {
+  if (write_all(STDOUT_FILENO, text)) return true;
+  if (write_error && *write_error == 0 && errno != EPIPE) *write_error = errno;
+  return false;
+}
+
+void Output::write_json(const bj::value& value) const { write(pretty(value) + "\n"); }
 
 int Output::fail(const Error& error, int code) const {
   std::string text;

@@ -16,7 +16,10 @@ constexpr int kExecFailed = 125;  // the command could not be run or its end is 
 
 struct Output {
   bool json = false;
-  // To standard output; a closed pipe is no error. false: nothing more can be written.
+  // Where the first error of writing to standard output is left, an errno; borrowed, may be null. Not EPIPE: a reader
+  // that has seen enough is no error.
+  int* write_error = nullptr;
+  // To standard output. false: nothing more can be written.
   bool write(std::string_view text) const;
   // Pretty printed, with a newline.
   void write_json(const boost::json::value& value) const;

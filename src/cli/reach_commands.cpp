@@ -7,9 +7,16 @@
 
 #include "base/text.h"
 #include "cli/sandbox_commands.h"
+#include "cli/shell_quote.h"
 
 namespace sebring::cli {
 namespace bj = boost::json;
+namespace {
+
+// What the gateway's key belongs to, whatever its address.
+constexpr std::string_view kHostAlias = "sebring-gateway";
+
+}  // namespace
 
 int print_preview_url(ApiClient& api, const Output& output, const PreviewOptions& options) {
   auto answer = api.get(sandbox_path(options.box) + "/ports/" + std::to_string(options.port) +
@@ -46,6 +53,27 @@ Result<std::vector<std::string>> parse_ssh_command(std::string_view text) {
   return words;
 }
 
+Result<std::vector<std::string>> known_host_options(std::string_view public_key) {
+  if (public_key.empty()) return std::vector<std::string>{};
+  const auto words = split(public_key, ' ');
+  const auto plain = [](std::string_view word) {
+    constexpr std::string_view kAllowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-.@";
+    return !word.empty() && word.find_first_not_of(kAllowed) == std::string_view::npos;
+  };
+  if (words.size() < 2 || !plain(words[0]) || !plain(words[1]))
+    return fail(Errc::bad_gateway, "the server's ssh host key is not understood");
+  // A command instead of a file: there is nothing to write, to lock or to leave behind.
+  return std::vector<std::string>{"-o",
+                                  "HostKeyAlias=" + std::string(kHostAlias),
+                                  "-o",
+                                  "StrictHostKeyChecking=yes",
+                                  "-o",
+                                  "UserKnownHostsFile=none",
+                                  "-o",
+                                  "KnownHostsCommand=/bin/echo " + std::string(kHostAlias) + " " +
+                                      std::string(words[0]) + " " + std::string(words[1])};
+}
+
 namespace {
 
 Result<bj::value> make_access(ApiClient& api, const std::string& box, std::int64_t minutes) {
@@ -61,6 +89,20 @@ Error become_ssh(std::vector<std::string> words) {
   arguments.push_back(nullptr);
   ::execvp("ssh", arguments.data());
   return Error::from_errno(errno, "start ssh (apt-get install openssh-client)");
+}
+
+// ssh shall take the gateway's key from us: whoever gave us the token says it over the same connection, and nobody has
+// to be there to accept a key. Nothing for a server that tells none.
+Result<std::vector<std::string>> host_key_options(ApiClient& api) {
+  SB_TRY(bj::value config, api.get("/config"));
+  return known_host_options(config.is_object() ? field(config.get_object(), "sshGatewayPublicKey") : "");
+}
+
+Result<std::vector<std::string>> ssh_command_of(ApiClient& api, const bj::value& access) {
+  SB_TRY(auto words, parse_ssh_command(field(access.get_object(), "sshCommand")));
+  SB_TRY(auto options, host_key_options(api));
+  words.insert(words.begin() + 1, options.begin(), options.end());
+  return words;
 }
 
 std::optional<std::uint16_t> port_of(std::string_view text) {
@@ -87,7 +129,7 @@ int open_ssh(ApiClient& api, const Output& output, const SshOptions& options) {
     output.write_json(*access);
     return kOk;
   }
-  auto words = parse_ssh_command(field(access->get_object(), "sshCommand"));
+  auto words = ssh_command_of(api, *access);
   if (!words) return output.fail(words.error());
   return output.fail(become_ssh(*std::move(words)), kExecFailed);
 }
@@ -97,13 +139,17 @@ int forward_port(ApiClient& api, const Output& output, const ForwardOptions& opt
   if (!ports) return output.fail(ports.error(), kUsage);
   auto access = make_access(api, options.box, options.expires_minutes);
   if (!access) return output.fail(access.error());
-  auto words = parse_ssh_command(field(access->get_object(), "sshCommand"));
+  auto words = ssh_command_of(api, *access);
   if (!words) return output.fail(words.error());
   const std::string local = "127.0.0.1:" + std::to_string(ports->first);
+  const std::string ready =
+      "forwarding " + local + " to port " + std::to_string(ports->second) + " of " + options.box + "; Ctrl-C ends it";
+  // ssh runs it when it is logged in and listens.
+  std::string say;
+  for (char c : "echo " + shell_quote(ready)) say += c == '%' ? std::string("%%") : std::string(1, c);
   words->insert(words->begin() + 1,
-                {"-N", "-o", "ExitOnForwardFailure=yes", "-L", local + ":localhost:" + std::to_string(ports->second)});
-  output.write("forwarding " + local + " to port " + std::to_string(ports->second) + " of " + options.box +
-               "; Ctrl-C ends it\n");
+                {"-N", "-o", "ExitOnForwardFailure=yes", "-o", "PermitLocalCommand=yes", "-o", "LocalCommand=" + say,
+                 "-L", local + ":localhost:" + std::to_string(ports->second)});
   return output.fail(become_ssh(*std::move(words)), kExecFailed);
 }
 

@@ -41,4 +41,8 @@ Result<std::pair<std::uint16_t, std::uint16_t>> parse_forward(std::string_view t
 // "ssh -p 2222 TOKEN@host" -> words. Errc::bad_gateway for anything that is not such a command: it comes from a server.
 Result<std::vector<std::string>> parse_ssh_command(std::string_view text);
 
+// Flags of ssh by which it accepts "TYPE BASE64" as the gateway's host key and no other; none for an empty key.
+// Errc::bad_gateway for anything that is no key.
+Result<std::vector<std::string>> known_host_options(std::string_view public_key);
+
 }  // namespace sebring::cli

@@ -15,6 +15,18 @@ TEST_CASE("parse_ssh_command takes only what the gateway prints") {
   }
 }
 
+TEST_CASE("known_host_options") {
+  CHECK(known_host_options("")->empty());
+  CHECK(known_host_options("ssh-ed25519 AAAA+/= name")->back() ==
+        "KnownHostsCommand=/bin/echo sebring-gateway ssh-ed25519 AAAA+/=");
+  // ssh splits the command into words and expands %.
+  for (std::string_view bad : {"ssh-ed25519", " AAAA", "ssh-ed25519 ", "a;b AAAA", "ssh-rsa A%hA", "ssh-rsa A\nB",
+                               "ssh-rsa $(x)", "ssh-rsa A\"B", "ssh-rsa A\tB"}) {
+    CAPTURE(bad);
+    CHECK_FALSE(known_host_options(bad));
+  }
+}
+
 TEST_CASE("parse_forward") {
   CHECK(parse_forward("8080:3000") == std::pair<std::uint16_t, std::uint16_t>(8080, 3000));
   CHECK(parse_forward("22") == std::pair<std::uint16_t, std::uint16_t>(22, 22));

@@ -27,6 +27,11 @@ bool is_coming_up(SandboxState state) {
          state == SandboxState::resizing || state == SandboxState::forking || state == SandboxState::snapshotting;
 }
 
+// After a restart of this process rows are read before the runner has told where its sandboxes listen.
+bool has_unknown_place(const LiveSandbox& live) { return live.state == SandboxState::started && live.socket.empty(); }
+constexpr std::chrono::seconds kPlaceTime{10};
+constexpr std::chrono::milliseconds kPlaceLook{5};
+
 bool wakes(const ControlConfig& config, const LiveSandbox& live) {
   switch (live.state) {
     case SandboxState::paused:
@@ -68,15 +73,22 @@ asio::awaitable<Result<Reach>> AccessControl::find(std::string sandbox_id) {
   if (auto known = find_now(sandbox_id)) co_return *std::move(known);
   const std::string organization = control_->live.find(sandbox_id)->organization_id;
   SB_CO_CHECK(co_await wait_for_rest(*control_, organization, sandbox_id));
-  const auto* live = control_->live.find(sandbox_id);
-  if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
-  co_return reach(sandbox_id, *live);
+  const auto until = std::chrono::steady_clock::now() + kPlaceTime;
+  for (;;) {
+    const auto* live = control_->live.find(sandbox_id);
+    if (live == nullptr) co_return fail(sandbox_not_found(sandbox_id));
+    if (!has_unknown_place(*live)) co_return reach(sandbox_id, *live);
+    if (std::chrono::steady_clock::now() > until || control_->tasks.stopping())
+      co_return fail(Errc::unavailable, "The runner has not told yet where the sandbox is. Try again in a moment.");
+    asio::steady_timer timer(control_->executor, kPlaceLook);
+    (void)co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
 }
 
 std::optional<Result<Reach>> AccessControl::find_now(const std::string& sandbox_id) const {
   const auto* live = control_->live.find(sandbox_id);
   if (live == nullptr) return fail(sandbox_not_found(sandbox_id));
-  if (is_coming_up(live->state)) return std::nullopt;
+  if (is_coming_up(live->state) || has_unknown_place(*live)) return std::nullopt;
   return reach(sandbox_id, *live);
 }
 

@@ -71,7 +71,8 @@ class AccessControl {
     authenticator_ = &authenticator;
   }
 
-  // Errc::not_found for unknown and destroyed ones. Waits, bounded, while it is starting.
+  // Errc::not_found for unknown and destroyed ones. Waits, bounded, while it is starting, and while nobody has told yet
+  // where one that runs can be reached (Errc::unavailable then).
   asio::awaitable<Result<Reach>> find(std::string sandbox_id);
   // The same where nothing has to be waited for; nullopt: find() has to be asked.
   std::optional<Result<Reach>> find_now(const std::string& sandbox_id) const;

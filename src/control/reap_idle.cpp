@@ -106,6 +106,13 @@ asio::awaitable<void> act(Control& control, std::string id) {
   }
 }
 
+void note_use(const Control& control, LiveSandbox& live) {
+  live.active = control.service.now();
+  live.active_at = control.clock.wall_ms();
+  live.activity_unsaved = true;
+  live.warned = false;
+}
+
 // Idle by the clock, but at work: its time begins anew. Nobody stands in line behind these questions.
 asio::awaitable<bool> is_at_work(Control& control, std::string id) {
   auto* live = control.live.find(id);
@@ -115,8 +122,7 @@ asio::awaitable<bool> is_at_work(Control& control, std::string id) {
   if (!co_await is_working(control, id)) co_return false;
   live = control.live.find(id);
   if (live == nullptr) co_return false;
-  live->active = control.service.now();
-  live->warned = false;
+  note_use(control, *live);
   co_return true;
 }
 
@@ -160,6 +166,8 @@ void Reaper::look() {
 asio::awaitable<void> Reaper::flush() {
   std::vector<store::SandboxStore::Activity> activities;
   for (auto& [id, live] : control_.live.all()) {
+    // Use that goes on for hours has to be known after a crash too, before its client is back.
+    if (*live.holds > 0) note_use(control_, live);
     if (!live.activity_unsaved) continue;
     live.activity_unsaved = false;
     activities.push_back({id, live.active_at, live.active});

@@ -310,6 +310,25 @@ TEST_CASE("use keeps a sandbox from being idle, over a restart too") {
   CHECK(bench.until([&] { return bench.state(made.id) == SandboxState::stopped; }));
 }
 
+TEST_CASE("use that goes on is written down meanwhile, for a server that is killed") {
+  TestBench bench;
+  Authenticator authenticator(bench.control());
+  const auto made = bench.create();
+  AccessControl access(bench.control(), authenticator);
+  auto hold = access.hold_activity(made.id);
+  auto flush = [&] {
+    bench.run([](Reaper& reaper) -> asio::awaitable<bool> {
+      co_await reaper.flush();
+      co_return true;
+    }(bench.life->reaper));
+  };
+  flush();
+  bench.clock.advance_minutes(60);
+  flush();
+  CHECK(bench.row(made.id).active == bench.control().service.now());
+  CHECK(bench.row(made.id).last_activity_at == bench.clock.wall_ms());
+}
+
 TEST_CASE("who computes is not idle, who only waits is") {
   TestBench bench;
   const auto made = bench.create();

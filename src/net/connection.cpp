@@ -1,6 +1,7 @@
 #include "net/connection.h"
 
 #include <poll.h>
+#include <sys/socket.h>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -63,11 +64,29 @@ void Connection::close() {
 void Connection::check(Steady::time_point now) {
   if (!stream_) return;
   if (deadline_ && now > *deadline_) stream_->close();
+  if (exchange_) check_body(now);
   if (!client_gone_ && !on_short_way_) return;
   pollfd client{.fd = stream_->native_handle(), .events = POLLRDHUP, .revents = 0};
   if (::poll(&client, 1, 0) <= 0) return;
   if (auto gone = std::exchange(client_gone_, nullptr)) gone();
   if (on_short_way_) short_way_->client_gone();
+}
+
+// What waits in the socket counts as progress: it is we who do not read it, because whoever takes the body is slow.
+void Connection::check_body(Steady::time_point now) {
+  if (!exchange_->waits_for_body()) {
+    body_grew_ = now;
+    return;
+  }
+  pollfd client{.fd = stream_->native_handle(), .events = POLLIN, .revents = 0};
+  const std::uint64_t got = exchange_->body_bytes();
+  if (std::exchange(body_seen_, got) != got || ::poll(&client, 1, 0) > 0) {
+    body_grew_ = now;
+  } else if (now - body_grew_ > limits_.body_stall_time) {
+    // The reader sees the end of the stream, and the client can still be told.
+    body_stalled_ = true;
+    ::shutdown(stream_->native_handle(), SHUT_RD);
+  }
 }
 
 asio::awaitable<void> Connection::run() {
@@ -150,6 +169,12 @@ bool Connection::begin_body(std::string_view head) {
 // Returns whether the connection may carry another request.
 asio::awaitable<bool> Connection::serve_one() {
   ExchangeImpl exchange(*this);
+  exchange_ = &exchange;
+  body_grew_ = Steady::now();
+  struct Forget {
+    Connection& connection;
+    ~Forget() { connection.exchange_ = nullptr; }
+  } forget{*this};
   bool failed = false;
   try {
     co_await handler_(exchange);

@@ -21,7 +21,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Ends it: at once when idle, else after the current exchange.
   void finish_soon();
   void close();
-  // Closes it when its deadline is over; tells who watches for the client's end.
+  // Closes it when its deadline is over; ends a body that has stalled; tells who watches for the client's end.
   void check(Steady::time_point now);
 
  private:
@@ -33,6 +33,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Makes head_ of raw_. false: its target names another host.
   bool own_head();
   asio::awaitable<bool> serve_one();
+  void check_body(Steady::time_point now);
   asio::awaitable<void> refuse(int status, std::string why);
   asio::awaitable<bool> drain(ExchangeImpl& exchange);
   asio::awaitable<void> linger();
@@ -50,6 +51,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   RequestHead head_;
   std::unique_ptr<RequestParser> parser_;  // of a request with a body
   std::optional<Steady::time_point> deadline_;
+  ExchangeImpl* exchange_ = nullptr;  // the present one
+  std::uint64_t body_seen_ = 0;       // of its body, at the last look
+  Steady::time_point body_grew_;
+  bool body_stalled_ = false;
   std::function<void()> client_gone_;
   bool idle_ = true;
   bool on_short_way_ = false;

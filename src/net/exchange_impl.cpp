@@ -45,6 +45,10 @@ std::optional<std::uint64_t> ExchangeImpl::content_length() const {
 
 asio::awaitable<Result<std::size_t>> ExchangeImpl::read_some(asio::mutable_buffer into) {
   if (!parser_) co_return std::size_t{0};
+  struct Reading {
+    bool& flag;
+    ~Reading() { flag = false; }
+  } reading{reading_ = true};
   if (broken_) co_return fail(Errc::invalid_argument, "request body is broken");
   if (expects_continue_ && !parser_->is_done()) {
     expects_continue_ = false;
@@ -74,11 +78,8 @@ asio::awaitable<Result<std::size_t>> ExchangeImpl::read_some(asio::mutable_buffe
       co_return fail(Errc::invalid_argument, "request body: chunk header is too long");
     }
     SB_CO_TRY(const std::size_t got, co_await connection_.stream_->read_some(buffer.prepare(kReadBytes)));
-    if (got == 0) {
-      broken_ = true;
-      keep_alive_ = false;
-      co_return fail(Errc::cancelled, "client closed the connection in the middle of the body");
-    }
+    if (got == 0) co_return fail(body_ended());
+    body_bytes_ += got;
     buffer.commit(got);
   }
   co_return parser_->sink.used;
@@ -91,8 +92,22 @@ bool ExchangeImpl::go_direct() {
   return direct_left_.has_value();
 }
 
+// Before its end.
+Error ExchangeImpl::body_ended() {
+  broken_ = true;
+  keep_alive_ = false;
+  if (connection_.body_stalled_) return Error(Errc::timed_out, stall_text());
+  return Error(Errc::cancelled, "client closed the connection in the middle of the body");
+}
+
+std::string ExchangeImpl::stall_text() const {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(connection_.limits_.body_stall_time);
+  return "no byte of the request's body came for " + std::to_string(seconds.count()) + " s";
+}
+
 RawBody ExchangeImpl::raw_body() {
   if (!parser_ || broken_ || expects_continue_ || !go_direct()) return {};
+  raw_ = true;
   return {.stream = connection_.stream_.get(), .left = &*direct_left_};
 }
 
@@ -105,11 +120,8 @@ asio::awaitable<Result<std::size_t>> ExchangeImpl::read_direct(asio::mutable_buf
   if (*direct_left_ == 0) co_return std::size_t{0};
   const std::size_t room = std::min<std::uint64_t>(into.size(), *direct_left_);
   SB_CO_TRY(const std::size_t got, co_await connection_.stream_->read_some(asio::buffer(into.data(), room)));
-  if (got == 0) {
-    broken_ = true;
-    keep_alive_ = false;
-    co_return fail(Errc::cancelled, "client closed the connection in the middle of the body");
-  }
+  if (got == 0) co_return fail(body_ended());
+  body_bytes_ += got;
   *direct_left_ -= got;
   co_return got;
 }
@@ -181,6 +193,11 @@ std::string ExchangeImpl::head_text(int status, std::string_view reason, const H
 
 asio::awaitable<Result<void>> ExchangeImpl::respond(Response response) {
   SB_ASSERT(status_sent_ == 0);
+  // Whatever the handler makes of it.
+  if (connection_.body_stalled_) {
+    response = connection_.head_error_(408, stall_text());
+    keep_alive_ = false;
+  }
   status_sent_ = response.status;
   response.headers.remove("Content-Length");
   response.headers.remove("Connection");

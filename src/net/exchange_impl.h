@@ -37,9 +37,15 @@ class ExchangeImpl final : public Exchange {
     return broken_ ? false : direct_left_ ? *direct_left_ == 0 : parser_->is_done();
   }
   bool answer_complete() const { return complete_; }
+  // Somebody waits for the body's next bytes, and nothing was answered yet.
+  bool waits_for_body() const { return (reading_ || raw_) && status_sent_ == 0 && !body_done(); }
+  // Grows with everything that was read of the body.
+  std::uint64_t body_bytes() const { return body_bytes_ - direct_left_.value_or(0); }
 
  private:
   bool go_direct();
+  Error body_ended();
+  std::string stall_text() const;
   asio::awaitable<Result<std::size_t>> read_direct(asio::mutable_buffer into);
   enum class Framing { none, length, chunked, until_close };
   // Decides how the body is framed; the head as text.
@@ -55,6 +61,9 @@ class ExchangeImpl final : public Exchange {
   bool is_head_ = false;
   bool expects_continue_ = false;
   bool broken_ = false;
+  bool reading_ = false;  // in read_some()
+  bool raw_ = false;      // the body is read past this
+  std::uint64_t body_bytes_ = 0;
   bool complete_ = false;
   int status_sent_ = 0;
   Framing framing_ = Framing::none;

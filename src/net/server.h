@@ -14,6 +14,9 @@ struct ServerLimits {
   std::size_t head_bytes_max = 32 * 1024;        // 431 above; SDKs send under 2 KiB, signed URLs and cookies a few more
   std::chrono::milliseconds head_time{20'000};   // from the first byte of a head to its end
   std::chrono::milliseconds idle_time{300'000};  // between requests; SDK pools keep connections for minutes
+  // Without a byte of a request's body, while it is waited for and nothing was answered yet: then 408 and the end. The
+  // clock starts anew with every byte.
+  std::chrono::milliseconds body_stall_time{120'000};
   std::size_t connections_max = 10'000;
   PeerLimit peers;
   // How often deadlines and clients that are watched (Exchange::watch_client) are looked at, while there are

@@ -204,6 +204,45 @@ asio::awaitable<void> gone(Rig& rig) {
 
 }  // namespace
 
+// A stream that sends `text` and then nothing; what it gets until the end.
+asio::awaitable<std::string> send_and_stall(Rig& rig, std::string text) {
+  auto stream = co_await connect_tcp("127.0.0.1", rig.port());
+  co_await (*stream)->write(asio::buffer(text));
+  std::string all;
+  char piece[4096];
+  for (;;) {
+    auto got = co_await (*stream)->read_some(asio::buffer(piece));
+    if (!got || *got == 0) co_return all;
+    all.append(piece, *got);
+  }
+}
+
+asio::awaitable<void> stalled_bodies(Rig& rig) {
+  for (const char* rest :
+       {"Content-Length: 10\r\n\r\n", "Content-Length: 10\r\n\r\nabc", "Transfer-Encoding: chunked\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n3\r\nab", "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n"}) {
+    const std::string answer = co_await send_and_stall(rig, std::string("POST /echo HTTP/1.1\r\nHost: a\r\n") + rest);
+    CAPTURE(rest);
+    CHECK(answer.find("HTTP/1.1 408 ") != std::string::npos);
+    CHECK(answer.find("Connection: close") != std::string::npos);
+  }
+}
+
+// Slower than the limit in all, but never for so long without a byte.
+asio::awaitable<void> trickling_body(Rig& rig) {
+  auto stream = co_await connect_tcp("127.0.0.1", rig.port());
+  const std::string head = "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 30\r\n\r\n";
+  co_await (*stream)->write(asio::buffer(head));
+  for (int i = 0; i < 30; ++i) {
+    co_await sleep_for(std::chrono::milliseconds(100));
+    co_await (*stream)->write(asio::buffer("x", 1));
+  }
+  char piece[4096];
+  auto got = co_await (*stream)->read_some(asio::buffer(piece));
+  REQUIRE(got.has_value());
+  CHECK(std::string_view(piece, *got).starts_with("HTTP/1.1 200 "));
+}
+
 TEST_CASE("several requests on one connection, byte for byte") { Rig().run(keep_alive); }
 TEST_CASE("bad input is answered and closed") { Rig().run(bad_input); }
 TEST_CASE("client keeps connections and deadlines") { Rig().run(client_side); }
@@ -212,4 +251,14 @@ TEST_CASE("a client that goes away is noticed") { Rig().run(gone); }
 TEST_CASE("a watched client that goes away is told of once, one that stays is not") {
   clients_told = 0;
   Rig({.look_every = std::chrono::milliseconds(5)}).run(watched);
+}
+
+TEST_CASE("a body that stalls is answered with 408") {
+  Rig rig({.body_stall_time = std::chrono::milliseconds(100), .look_every = std::chrono::milliseconds(20)});
+  rig.run(stalled_bodies);
+}
+
+TEST_CASE("a body that trickles is read to its end") {
+  Rig rig({.body_stall_time = std::chrono::milliseconds(2000), .look_every = std::chrono::milliseconds(20)});
+  rig.run(trickling_body);
 }

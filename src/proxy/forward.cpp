@@ -156,7 +156,8 @@ asio::awaitable<void> Carrier::client_side() {
     if (!co_await server_->send_body(piece.view(*got))) co_return co_await wait_for_answer();
     piece.used(*got);
     auto moved = co_await splice_rest(exchange_.raw_body(), server_->raw_request().stream, nullptr);
-    if (!moved && moved.error().code() == Errc::cancelled) co_return;
+    // Without having gone the client may have stalled; a read tells.
+    if (!moved && moved.error().code() == Errc::cancelled) continue;
     if (!moved) co_return co_await wait_for_answer();
   }
   co_await exchange_.client_gone();

@@ -11,7 +11,7 @@ namespace bj = boost::json;
 namespace {
 
 constexpr int kSlotMilliseconds = 25'000;  // control gives a call 30 s
-constexpr int kSlotsEndedMax = 3;          // of somebody who kills processes while a sandbox is made of them
+constexpr int kSlotsEndedMax = 3;          // of somebody who kills or stops processes while a sandbox is made of them
 
 // FNV-1a; only tells whether the texts have changed since the last start.
 std::uint64_t hash_of(std::string_view text) {
@@ -115,6 +115,7 @@ static Result<StartOutcome> run_start(Sandboxes::Parts& parts, StartJob& job, ru
   for (int tries = kSlotsEndedMax;; --tries) {
     auto outcome = start_in_slot(parts, job, wires);
     if (outcome || outcome.error().tag() != runtime::kSlotEnded || tries == 0) return outcome;
+    parts.slots.drop_unfit_slots();
   }
 }
 

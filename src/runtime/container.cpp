@@ -19,6 +19,8 @@ namespace sebring::runtime {
 namespace {
 
 constexpr int kEnterMilliseconds = 20'000;
+// While it does not answer, this often it is looked whether somebody has stopped it: it will not go on by itself.
+constexpr int kStoppedLookMilliseconds = 250;
 // A full disk cannot make overlayfs' work directory, and then comes up read-only.
 constexpr std::uint64_t kMountReserve = 2 << 20;
 
@@ -82,9 +84,18 @@ Result<void> send_order(Host& host, const Slot& slot, const StartSpec& spec, int
   return os::send_message(slot.control.get(), message, fds);
 }
 
+Result<void> wait_until_entered(const Slot& slot) {
+  for (int waited = 0;; waited += kStoppedLookMilliseconds) {
+    auto report = read_report(slot.control.get(), kStoppedLookMilliseconds);
+    const bool silent = !report && report.error().code() == Errc::timed_out;
+    if (!silent || waited >= kEnterMilliseconds) return report;
+    if (is_stopped(slot)) return fail(Errc::unavailable, "its daemon was stopped by a signal", kSlotEnded);
+  }
+}
+
 Result<void> hand_over(Host& host, const Slot& slot, const StartSpec& spec, int root) {
   auto done = send_order(host, slot, spec, root);
-  if (done) done = read_report(slot.control.get(), kEnterMilliseconds);
+  if (done) done = wait_until_entered(slot);
   if (done) return done;
   if (done.error().os_errno() == EPIPE || done.error().os_errno() == ECONNRESET)
     return fail(std::move(done).error().tagged(kSlotEnded));

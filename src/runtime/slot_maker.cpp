@@ -204,6 +204,11 @@ Result<void> read_report(int control, int milliseconds) {
   return fail(Errc::internal, std::string("inside: ") + report.message);
 }
 
+bool is_stopped(const Slot& slot) {
+  const char state = os::process_state(slot.pid);
+  return state == 'T' || state == 't';
+}
+
 Leftover leftover_of(Slot slot, bool destroy_upper) {
   Leftover leftover;
   leftover.index = slot.index;

@@ -31,7 +31,10 @@ struct Slot {
 
 // What freeing a slot takes; its unused upper too, when asked.
 Leftover leftover_of(Slot slot, bool destroy_upper);
-// Tag of an error: the slot's process has ended without a word, as when somebody killed it; another slot will do.
+// Whether somebody has stopped its process (SIGSTOP, a debugger).
+bool is_stopped(const Slot& slot);
+// Tag of an error: the slot's process has ended without a word, as when somebody killed it, or was stopped; another
+// slot will do.
 inline constexpr char kSlotEnded[] = "slot_ended";
 // The toolbox's answer to Prepare or Enter.
 Result<void> read_report(int control, int milliseconds);

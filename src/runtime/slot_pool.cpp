@@ -15,6 +15,8 @@ constexpr std::size_t kPlainShare = 4;
 // A create and its first command are over in this time.
 constexpr auto kRest = std::chrono::milliseconds(25);
 
+bool is_dead(const Slot& slot) { return os::wait_pidfd(slot.pidfd.get(), 0); }
+
 }  // namespace
 
 SlotPool::SlotPool(Host& host, Cleanup& cleanup, SlotPoolConfig config)
@@ -130,20 +132,32 @@ std::optional<Slot> SlotPool::take_living(const std::vector<std::string>& layers
     auto picked = pick(layers, own_disk);
     Slot slot = std::move(*picked);
     slots_.erase(picked);
-    if (!os::wait_pidfd(slot.pidfd.get(), 0)) return slot;
+    if (!is_dead(slot)) return slot;
     cleanup_.dispose(leftover_of(std::move(slot), true));
   }
   return std::nullopt;
 }
 
-void SlotPool::forget_layers(const std::string& layer) {
-  std::lock_guard lock(mutex_);
-  if (std::find(usual_layers_.begin(), usual_layers_.end(), layer) != usual_layers_.end()) usual_layers_.clear();
+template <class Unfit>
+void SlotPool::drop_slots(Unfit unfit) {
   std::erase_if(slots_, [&](Slot& slot) {
-    if (std::find(slot.layers.begin(), slot.layers.end(), layer) == slot.layers.end()) return false;
+    if (!unfit(slot)) return false;
     cleanup_.dispose(leftover_of(std::move(slot), true));
     return true;
   });
+}
+
+void SlotPool::drop_unfit_slots() {
+  std::lock_guard lock(mutex_);
+  drop_slots([](const Slot& slot) { return is_dead(slot) || is_stopped(slot); });
+  less_.notify_all();
+}
+
+void SlotPool::forget_layers(const std::string& layer) {
+  std::lock_guard lock(mutex_);
+  if (std::find(usual_layers_.begin(), usual_layers_.end(), layer) != usual_layers_.end()) usual_layers_.clear();
+  drop_slots(
+      [&](const Slot& slot) { return std::find(slot.layers.begin(), slot.layers.end(), layer) != slot.layers.end(); });
   less_.notify_all();
 }
 

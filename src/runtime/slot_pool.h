@@ -32,6 +32,8 @@ class SlotPool {
   Result<Slot> take(const std::vector<std::string>& layers, bool own_disk, const Limits& limits, int milliseconds);
   // A fresh upper that was not needed after all.
   void give_back_upper(std::string upper) { uppers_.give_back(std::move(upper)); }
+  // Ends waiting slots whose process is dead or stopped: where there was one there may be more.
+  void drop_unfit_slots();
   // Waiting slots whose root was made from one of these layers are ended: the layer is going away.
   void forget_layers(const std::string& layer);
 
@@ -47,6 +49,8 @@ class SlotPool {
   bool wants_plain_slot() const;
   std::deque<Slot>::iterator pick(const std::vector<std::string>& layers, bool own_disk);
   std::optional<Slot> take_living(const std::vector<std::string>& layers, bool own_disk);
+  template <class Unfit>
+  void drop_slots(Unfit unfit);
 
   Host& host_;
   Cleanup& cleanup_;

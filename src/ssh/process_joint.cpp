@@ -79,8 +79,8 @@ void ProcessJoint::refuse(const std::string& why, int code) {
 }
 
 void ProcessJoint::say_goodbye(const std::string& text) {
-  if (!ended_ && on_terminal_ && room() > text.size()) {
-    ::ssh_channel_write(channel_, text.data(), static_cast<std::uint32_t>(text.size()));
+  if (!ended_ && room() > text.size()) {
+    ::ssh_channel_write_stderr(channel_, text.data(), static_cast<std::uint32_t>(text.size()));
   }
   end_with(255, "");
 }
@@ -183,7 +183,19 @@ void ProcessJoint::handle_frame(std::string_view payload) {
     code = static_cast<int>(reader.integer("code", 0, 255).value_or(255));
     signal = reader.text("signal").value_or("");
   }
-  end_with(code, signal);
+  if (signal == "KILL" || signal == "TERM" || signal == "HUP") {
+    killed_by_ = signal;
+    killed_code_ = code;
+  } else {
+    end_with(code, signal);
+  }
+}
+
+void ProcessJoint::end_killed(const std::string& why) {
+  if (!why.empty() && room() > why.size()) {
+    ::ssh_channel_write_stderr(channel_, why.data(), static_cast<std::uint32_t>(why.size()));
+  }
+  end_with(killed_code_, killed_by_);
 }
 
 // One step through what was received; false when more is needed first.
@@ -216,9 +228,7 @@ bool ProcessJoint::service() {
     if (!more) break;
   }
   // With room for more, all that makes sense was handed on: it went without a last word.
-  if (!over_ && server_ended_ && room() > 0) {
-    refuse("The connection to the sandbox was lost.", 255);
-  }
+  lost_ = !over_ && !killed() && server_ended_ && room() > 0;
   return more && !over_;
 }
 

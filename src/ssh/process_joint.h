@@ -25,6 +25,12 @@ class ProcessJoint final : public Joint {
   void refuse(const std::string& why, int code);
 
   bool service() override;
+  // The toolbox went without a last word; whoever finds out why tells it with refuse().
+  bool lost() const { return lost_; }
+  // Its process was killed, maybe since the sandbox is being stopped; whoever finds out calls end_killed(), with an
+  // empty `why` when it is not.
+  bool killed() const { return !killed_by_.empty() && !over_; }
+  void end_killed(const std::string& why);
   void say_goodbye(const std::string& text) override;
 
  private:
@@ -44,7 +50,10 @@ class ProcessJoint final : public Joint {
   int cols_ = 80;
   int rows_ = 24;
   bool client_ended_ = false;
-  bool answered_ = false;    // the toolbox has accepted the upgrade
+  bool answered_ = false;  // the toolbox has accepted the upgrade
+  bool lost_ = false;
+  std::string killed_by_;  // name of the signal
+  int killed_code_ = 255;
   bool ended_ = false;       // exit status sent
   std::string from_server_;  // received, not yet handled
   bool in_frame_ = false;

@@ -15,6 +15,9 @@ constexpr std::chrono::seconds kLoginTime{30};
 constexpr int kTriesMax = 6;
 // A wrong token costs its sender this long, and no processor time.
 constexpr std::chrono::milliseconds kWrongTokenPause{1'000};
+// When the sandbox's processes end, the control plane may learn of it a moment after us.
+constexpr std::chrono::seconds kReasonTime{2};
+constexpr std::chrono::milliseconds kReasonLook{50};
 constexpr std::size_t kChannelsMax = 128;
 constexpr std::size_t kForwardsMax = 16;
 constexpr std::size_t kTokenLengthMax = 128;
@@ -24,6 +27,16 @@ int on_ready(socket_t, int, void*) { return 0; }
 
 bool is_own_loopback(std::string_view host) {
   return host == "localhost" || host == "127.0.0.1" || host == "::1" || host == "ip6-localhost";
+}
+
+// Empty while it runs.
+std::string why_over(const Result<proxy::Sandbox>& sandbox) {
+  if (!sandbox)
+    return sandbox.error().code() == Errc::not_found ? "the sandbox was deleted" : sandbox.error().message();
+  if (sandbox->started) return {};
+  const bool deleted = sandbox->state == "destroying" || sandbox->state == "destroyed";
+  if (deleted) return "the sandbox was deleted";
+  return sandbox->state == "paused" ? "the sandbox was paused" : "the sandbox has stopped";
 }
 
 Session& self(void* userdata) { return *static_cast<Session*>(userdata); }
@@ -292,13 +305,39 @@ void Session::remove_finished() {
   });
 }
 
-// The token was revoked or has expired, or the sandbox has stopped.
+std::string Session::why_lost() {
+  const auto until = Steady::now() + kReasonTime;
+  for (;;) {
+    auto sandbox = calls_.find(use_->sandbox_id);
+    if (auto why = why_over(sandbox); !why.empty()) return why;
+    if (stopping_ || Steady::now() > until) return "the connection to the sandbox was lost";
+    std::this_thread::sleep_for(kReasonLook);
+  }
+}
+
+// Of the channels whose process is gone by no doing of its own.
+void Session::tell_why() {
+  std::string why;
+  for (auto& joint : joints_) {
+    auto* process = dynamic_cast<ProcessJoint*>(joint.get());
+    if (!process || process->over()) continue;
+    if (process->killed()) {
+      const std::string over = why_over(calls_.find(use_->sandbox_id));
+      process->end_killed(over.empty() ? "" : "\r\n[" + over + "]\r\n");
+    }
+    if (!process->lost() || process->over()) continue;
+    if (why.empty()) why = why_lost();
+    process->refuse("\r\n[" + why + "]", 255);
+  }
+}
+
+// The token was revoked or has expired, or the sandbox has stopped or is gone.
 void Session::end_for_cause() {
-  auto sandbox = calls_.find(use_->sandbox_id);
-  const bool stopped = !sandbox || !sandbox->started;
-  const std::string text =
-      stopped ? "\r\n[the sandbox has stopped]\r\n" : "\r\n[the access token of this session has ended]\r\n";
-  for (auto& joint : joints_) joint->say_goodbye(text);
+  std::string why = why_over(calls_.find(use_->sandbox_id));
+  if (why.empty()) why = "the access token of this session has ended";
+  for (auto& joint : joints_) joint->say_goodbye("\r\n[" + why + "]\r\n");
+  // For who only forwards ports.
+  ::ssh_session_set_disconnect_message(session_.get(), why.c_str());
   // What is buffered would be thrown away by the disconnect.
   (void)::ssh_blocking_flush(session_.get(), 2'000);
 }
@@ -314,6 +353,7 @@ void Session::serve() {
     }
     more = false;
     service_all(more);
+    tell_why();
     remove_finished();
   }
 }

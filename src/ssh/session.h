@@ -46,6 +46,8 @@ class Session {
   void forget(int& registered_fd);
   void service_all(bool& more);
   void remove_finished();
+  void tell_why();
+  std::string why_lost();
   void end_for_cause();
   bool start_process(ssh_channel channel, boost::json::object what);
   ProcessJoint* find(ssh_channel channel);

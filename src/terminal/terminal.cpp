@@ -1,5 +1,6 @@
 #include "terminal/terminal.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -22,6 +23,8 @@ constexpr std::size_t kInputPiece = 32 * 1024;
 constexpr std::size_t kMessageBytesMax = 4 * 1024 * 1024;
 constexpr std::chrono::seconds kAskTime{10};
 
+constexpr std::int64_t kCountMax = 1000;  // of rows and columns, as the toolbox takes them
+
 struct Size {
   int cols = 80;
   int rows = 24;
@@ -33,10 +36,13 @@ std::optional<Size> parse_resize(const net::WebSocket::Message& message) {
   auto object = json::parse_object(message.data);
   if (!object || !object->contains("rows") || !object->contains("cols")) return std::nullopt;
   json::ObjectReader reader(*object);
-  const auto rows = reader.integer("rows", 1, 1000);
-  const auto cols = reader.integer("cols", 1, 1000);
+  constexpr std::int64_t kAny = 1'000'000;
+  const auto rows = reader.integer("rows", -kAny, kAny);
+  const auto cols = reader.integer("cols", -kAny, kAny);
   if (!rows || !cols) return std::nullopt;
-  return Size{.cols = static_cast<int>(*cols), .rows = static_cast<int>(*rows)};
+  // A window without height, or one larger than terminals get here, is a size all the same and was not typed.
+  const auto fit = [](std::int64_t count) { return static_cast<int>(std::clamp<std::int64_t>(count, 1, kCountMax)); };
+  return Size{.cols = fit(*cols), .rows = fit(*rows)};
 }
 
 bool is_session_name(std::string_view name) {

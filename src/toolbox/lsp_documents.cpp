@@ -29,6 +29,8 @@ std::unexpected<Error> file_error(int number, const std::string& path) {
 Result<SourceFile> read_one(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   struct stat info{};
+  const bool has_no_content = !fd && (errno == ENXIO || errno == ENODEV);  // a socket, a device that is not there
+  if (has_no_content) return fail(Errc::invalid_argument, path + " is no plain file", "INVALID_FILE_PATH");
   if (!fd || ::fstat(fd.get(), &info) != 0) return file_error(errno, path);
   if (!S_ISREG(info.st_mode)) return fail(Errc::invalid_argument, path + " is no plain file", "INVALID_FILE_PATH");
   if (static_cast<std::uint64_t>(info.st_size) > kLspFileBytesMax) {

@@ -31,16 +31,17 @@ LspProject::LspProject(Context& context, std::shared_ptr<BlockingThread> thread,
 // ---- the server
 
 asio::awaitable<Result<void>> LspProject::start() {
-  SB_CO_TRY(auto started, co_await server());
+  // Who asks for a start need not wait for the pause to be over.
+  SB_CO_TRY(auto started, co_await server(Restart::at_once));
   co_return Result<void>{};
 }
 
-asio::awaitable<Result<std::shared_ptr<LspServer>>> LspProject::server() {
+asio::awaitable<Result<std::shared_ptr<LspServer>>> LspProject::server(Restart restart) {
   auto self = shared_from_this();
   while (starting_) co_await start_event_.changed(start_event_.version());
   if (stopped_) co_return fail(Errc::gone, "the language server was stopped");
   if (server_ && !server_->ended()) co_return server_;
-  if (server_ && Steady::now() < last_start_ + kRestartPause) {
+  if (server_ && restart == Restart::after_pause && Steady::now() < last_start_ + kRestartPause) {
     co_return fail(Errc::bad_gateway, language_.argv[0] + " " + server_->end_text());
   }
   starting_ = true;

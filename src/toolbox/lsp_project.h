@@ -34,7 +34,8 @@ class LspProject : public std::enable_shared_from_this<LspProject> {
     std::int64_t size = 0;
     std::int64_t version = 1;
   };
-  asio::awaitable<Result<std::shared_ptr<LspServer>>> server();
+  enum class Restart { at_once, after_pause };
+  asio::awaitable<Result<std::shared_ptr<LspServer>>> server(Restart restart = Restart::after_pause);
   asio::awaitable<Result<SourceFile>> read(std::string uri);
   asio::awaitable<Result<void>> send_open(std::shared_ptr<LspServer> server, const SourceFile& file);
   // The document as the server should know it: opened, and told of changes on the disk. Its URI.

@@ -21,6 +21,9 @@
 namespace sebring::toolbox {
 namespace {
 
+// Longer than that of the server before us, which so is the one to answer.
+constexpr std::chrono::minutes kBodyStallTime{3};
+
 // Not root, as in tests: nothing can be switched to, so commands run as who we are.
 Identity current_identity(const AccountFiles& files) {
   auto identity = find_identity(std::to_string(::geteuid()), files);
@@ -155,7 +158,8 @@ Result<void> serve(ServeOptions options) {
   net::Router router;
   add_all_routes(router, context);
   auto server = net::make_server(
-      io.get_executor(), {}, [&router](net::Exchange& exchange) { return dispatch(router, exchange); }, head_error);
+      io.get_executor(), {.body_stall_time = kBodyStallTime},
+      [&router](net::Exchange& exchange) { return dispatch(router, exchange); }, head_error);
   if (options.listening) {
     SB_CHECK(server->listen_fd(std::move(options.listening)));
   } else {

@@ -21,6 +21,14 @@ constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kInlineCommandMax = 4 * 1024;
 // Looks for members of a group that outlive their shell: nothing tells us when the last one goes.
 constexpr std::chrono::milliseconds kGroupLook{10};
+// Between looks at a shell that has not reported: the first is soon, a long command costs no more than the last.
+constexpr std::chrono::milliseconds kFirstShellLook{200};
+constexpr std::chrono::milliseconds kLastShellLook{5000};
+constexpr std::string_view kNothingRuns =
+    "the session's shell reads commands but runs none any more (set -n, or a function or a disabled builtin in the "
+    "way), so it was ended; create the session again";
+constexpr std::string_view kReplaced =
+    "the session's shell was replaced by another program (exec), which still runs; create the session again";
 
 // The user may have removed the directory. Its parent is root's, so nothing of the user's is followed.
 Result<void> make_log_directory(const Context& context) {
@@ -71,9 +79,13 @@ asio::awaitable<Result<std::shared_ptr<ShellSession>>> ShellSession::start(Conte
   auto started = co_await context.spawner.start(std::move(spec));
   if (!started) {
     session->pipes_->close();
-    co_return fail(std::move(started.error()).while_doing("start the session's shell"));
+    Error error = std::move(started.error()).while_doing("start the session's shell");
+    // It is no part of the request that is missing, but one of the image.
+    const bool of_image = error.code() == Errc::not_found || error.code() == Errc::forbidden;
+    co_return fail(of_image ? std::move(error).with_code(Errc::unprocessable) : std::move(error));
   }
   session->process_ = *std::move(started);
+  session->look_ = ShellLook::at(session->process_->pid(), context.user, session->shell_, input.read_end.get());
   session->shell_input_ = std::make_shared<InputQueue>(context.io, std::move(input.write_end));
   boost::system::error_code code;
   session->reports_.assign(reports.read_end.get(), code);
@@ -98,6 +110,10 @@ ShellSession::~ShellSession() {
 
 Result<std::shared_ptr<Command>> ShellSession::execute(std::string text, bool asynchronous, bool echo_input) {
   if (ended_) return fail(Errc::gone, "the shell of this session has ended", "SESSION_ENDED");
+  if (running_ && shell_replaced()) {
+    give_up_waiting(std::string(kReplaced));
+    return fail(Errc::gone, std::string(kReplaced), "SESSION_ENDED");
+  }
   if (waiting_.size() >= kWaitingCommandsMax) return fail(Errc::exhausted, "too many commands wait in this session");
   auto command = std::make_shared<Command>(context_.io, disk_, random_uuid(), std::move(text));
   commands_.push_back(command);
@@ -118,7 +134,7 @@ void ShellSession::start_next() {
     running_ = std::move(waiting_.front());
     waiting_.pop_front();
     auto started = start_job(*running_);
-    if (started) return;
+    if (started) return look_after_job();
     auto command = running_->command;
     running_.reset();
     command->give_up(std::move(started.error()).while_doing("this command could not be started"));
@@ -166,7 +182,7 @@ Result<void> ShellSession::prepare_file(Job& job) {
   return {};
 }
 
-void ShellSession::finish_job(int exit_code) {
+void ShellSession::finish_job(int exit_code, std::optional<Error> failure) {
   Job job = std::move(*running_);
   running_.reset();
   if (job.input) job.input->close();
@@ -177,7 +193,11 @@ void ShellSession::finish_job(int exit_code) {
   auto pipes = pipes_;
   const bool free = pipes && pipes->end_command();
   if (!free) pipes_.reset();
-  job.command->finish(exit_code);
+  if (failure) {
+    job.command->give_up(*std::move(failure));
+  } else {
+    job.command->finish(exit_code);
+  }
   if (free || !pipes) {
     job.command->end_output();
   } else {
@@ -254,18 +274,52 @@ asio::awaitable<void> ShellSession::watch_shell(std::shared_ptr<ShellSession> se
     }
     self->finish_job(status.code);
   }
-  while (!self->waiting_.empty()) {
-    auto command = self->waiting_.front().command;
-    self->waiting_.pop_front();
-    command->give_up(
-        Error(Errc::gone, "the session's shell ended before this command could run").tagged("SESSION_ENDED"));
-  }
+  self->give_up_waiting("the session's shell ended before this command could run");
   if (self->pipes_) self->pipes_->close();
   self->pipes_.reset();
   self->shell_input_->close();
   boost::system::error_code ignored;
   self->reports_.close(ignored);
   self->ended_event_.notify();
+}
+
+void ShellSession::give_up_waiting(const std::string& why) {
+  while (!waiting_.empty()) {
+    auto command = waiting_.front().command;
+    waiting_.pop_front();
+    command->give_up(Error(Errc::gone, why).tagged("SESSION_ENDED"));
+  }
+}
+
+bool ShellSession::shell_replaced() const { return !process_->ended() && look_ && look_->replaced(); }
+
+void ShellSession::look_after_job() {
+  if (std::exchange(watching_job_, true)) return;
+  in_background(context_.io, watch_job(shared_from_this()), "session command");
+}
+
+// A shell that runs nothing any more does not run our report either, and without it every command would seem to go on
+// for ever.
+asio::awaitable<void> ShellSession::watch_job(std::shared_ptr<ShellSession> self) {
+  asio::steady_timer timer(self->context_.io);
+  auto pause = kFirstShellLook;
+  std::string id;
+  while (self->running_ && !self->ended_) {
+    pause = id == self->running_->report_id ? std::min(pause * 2, kLastShellLook) : kFirstShellLook;
+    id = self->running_->report_id;
+    timer.expires_after(pause);
+    co_await timer.async_wait(kToken);
+    if (!self->running_ || self->running_->report_id != id || self->ended_) continue;
+    if (!self->waiting_.empty() && self->shell_replaced()) self->give_up_waiting(std::string(kReplaced));
+    if (!self->look_ || !self->shell_input_->drained() || !self->look_->waits_for_input()) continue;
+    // It may have reported before it went to wait.
+    self->take_reports();
+    if (!self->running_ || self->running_->report_id != id) continue;
+    self->ended_ = true;
+    if (!self->process_->ended()) ::kill(self->process_->pid(), SIGKILL);
+    self->finish_job(1, Error(Errc::gone, std::string(kNothingRuns)).tagged("SESSION_ENDED"));
+  }
+  self->watching_job_ = false;
 }
 
 bool ShellSession::group_alive() const { return ::kill(-process_->pid(), 0) == 0 || errno == EPERM; }

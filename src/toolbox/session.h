@@ -11,6 +11,7 @@
 #include "toolbox/session_log.h"
 #include "toolbox/session_pipes.h"
 #include "toolbox/session_shell.h"
+#include "toolbox/shell_look.h"
 
 namespace sebring::toolbox {
 
@@ -74,7 +75,8 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   ~ShellSession() override;
 
   // Queues a command. With `asynchronous` its standard input stays open for send_input(), else it is at its end.
-  // Errc::gone tagged SESSION_ENDED when the shell has ended, Errc::exhausted when too many wait.
+  // Errc::gone tagged SESSION_ENDED when the shell has ended or was replaced by another program that still runs,
+  // Errc::exhausted when too many wait.
   Result<std::shared_ptr<Command>> execute(std::string text, bool asynchronous, bool echo_input);
   Result<void> send_input(Command& command, std::string data) override;
   // SIGTERM to the group, SIGKILL to what is left after the grace. Returns when all of it is gone.
@@ -94,12 +96,16 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   };
   static asio::awaitable<void> read_reports(std::shared_ptr<ShellSession> self);
   static asio::awaitable<void> watch_shell(std::shared_ptr<ShellSession> self);
+  static asio::awaitable<void> watch_job(std::shared_ptr<ShellSession> self);
   static asio::awaitable<void> watch_late_output(std::shared_ptr<OutputPipes> pipes, std::shared_ptr<Command> command);
   bool take_reports();
   void start_next();
   Result<void> start_job(Job& job);
   Result<void> prepare_file(Job& job);
-  void finish_job(int exit_code);
+  void finish_job(int exit_code, std::optional<Error> failure = std::nullopt);
+  void look_after_job();
+  bool shell_replaced() const;
+  void give_up_waiting(const std::string& why);
   void forget_oldest();
   bool group_alive() const;
 
@@ -107,6 +113,7 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   std::shared_ptr<LogDisk> disk_;
   std::string shell_;
   std::shared_ptr<Process> process_;
+  std::optional<ShellLook> look_;
   std::shared_ptr<InputQueue> shell_input_;
   asio::posix::stream_descriptor reports_;
   ReportReader report_reader_;
@@ -114,6 +121,7 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   std::vector<std::weak_ptr<OutputPipes>> late_pipes_;  // still held by what a finished command left behind
   std::deque<Job> waiting_;
   std::optional<Job> running_;
+  bool watching_job_ = false;
   bool ended_ = false;
   Notifier ended_event_;
 };

@@ -206,6 +206,12 @@ asio::awaitable<void> InputQueue::write_loop(std::shared_ptr<InputQueue> self) {
   self->writing_ = false;
 }
 
+bool InputQueue::drained() {
+  if (!waiting_.empty() || !descriptor_.is_open()) return false;
+  int unread = 0;
+  return ::ioctl(descriptor_.native_handle(), FIONREAD, &unread) == 0 && unread == 0;
+}
+
 void InputQueue::close() {
   boost::system::error_code ignored;
   descriptor_.close(ignored);

@@ -87,6 +87,8 @@ class InputQueue : public std::enable_shared_from_this<InputQueue> {
   InputQueue(asio::io_context& io, UniqueFd fd);
   // Errc::exhausted when more than kWaitingMax would wait, Errc::gone when nobody reads any more.
   Result<void> add(std::string_view bytes);
+  // Whether all of it has been read.
+  bool drained();
   void close();
 
  private:

@@ -28,10 +28,12 @@ std::string shell_quote(std::string_view text) {
 }
 
 // `command` takes from eval the special powers over the shell that POSIX gives it (a syntax error would end dash), and
-// steps over functions of that name; in zsh it means something else, and `builtin` does this. The backslash steps over
-// aliases. Two lines, since bash forgets an open brace after a syntax error inside it.
+// steps over functions of that name; in zsh it means something else, and `builtin` does this. In bash `builtin` steps
+// over a function that is called `command` too. The backslash steps over aliases. Two lines, since bash forgets an open
+// brace after a syntax error inside it.
 std::string shell_lines(std::string_view shell_path, const ShellRequest& request) {
-  const std::string step = base_name(shell_path) == "zsh" ? "\\builtin " : "\\command ";
+  const std::string_view shell = base_name(shell_path);
+  const std::string step = shell == "zsh" ? "\\builtin " : shell == "bash" ? "\\builtin \\command " : "\\command ";
   std::string lines = step;
   lines += request.file.empty() ? "\\eval " + shell_quote(request.command) : "\\. " + shell_quote(request.file);
   lines += " <" + shell_quote(request.input) + " >" + shell_quote(request.output) + " 2>" + shell_quote(request.errors);
@@ -55,12 +57,15 @@ std::optional<int> ReportReader::add(std::string_view bytes, std::string_view re
   return std::nullopt;
 }
 
+bool is_spoken_shell(std::string_view path) {
+  constexpr std::array<std::string_view, 5> kSpoken = {"sh", "bash", "dash", "ash", "zsh"};
+  return std::find(kSpoken.begin(), kSpoken.end(), base_name(path)) != kSpoken.end();
+}
+
 std::string choose_session_shell(const std::vector<std::string>& candidates,
                                  const std::function<bool(const std::string&)>& usable) {
-  constexpr std::array<std::string_view, 5> kSpoken = {"sh", "bash", "dash", "ash", "zsh"};
   for (const std::string& shell : candidates) {
-    const bool spoken = std::find(kSpoken.begin(), kSpoken.end(), base_name(shell)) != kSpoken.end();
-    if (spoken && usable(shell)) return shell;
+    if (is_spoken_shell(shell) && usable(shell)) return shell;
   }
   return "/bin/sh";
 }

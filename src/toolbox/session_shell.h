@@ -35,6 +35,9 @@ class ReportReader {
   std::string seen_;
 };
 
+// Whether the program at `path` is one of the shells above, by its name.
+bool is_spoken_shell(std::string_view path);
+
 // The first of `candidates` whose dialect we speak and that `usable` says is there; /bin/sh without one.
 std::string choose_session_shell(const std::vector<std::string>& candidates,
                                  const std::function<bool(const std::string&)>& usable);

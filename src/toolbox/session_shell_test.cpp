@@ -19,10 +19,13 @@ TEST_CASE("quoting") {
 TEST_CASE("lines for the shell") {
   ShellRequest request{.report_id = "r1", .command = "echo 'hi'", .input = "/dev/null", .output = "/o", .errors = "/e"};
   CHECK(shell_lines("/bin/bash", request) ==
-        "\\command \\eval 'echo '\\''hi'\\''' <'/dev/null' >'/o' 2>'/e'\n\\command \\echo r1\":$?\"\n");
+        "\\builtin \\command \\eval 'echo '\\''hi'\\''' <'/dev/null' >'/o' 2>'/e'\n\\builtin \\command \\echo "
+        "r1\":$?\"\n");
+  CHECK(shell_lines("/bin/sh", request).starts_with("\\command \\eval "));
   CHECK(shell_lines("/usr/bin/zsh", request).starts_with("\\builtin \\eval "));
   request.file = "/d/f";
   CHECK(shell_lines("/bin/sh", request).starts_with("\\command \\. '/d/f' <"));
+  CHECK(shell_lines("/bin/bash", request).starts_with("\\builtin \\command \\. '/d/f' <"));
 }
 
 TEST_CASE("reports") {

@@ -120,8 +120,9 @@ class DaemonTest(Transitions, unittest.TestCase):
         begun = time.monotonic()
         status, answer = self.call(server, "POST", path, body)
         self.assertTrue(signaller.finish(), "nothing was waiting")
-        if number == signal.SIGKILL and delay == 0:
-            self.assertEqual(status, 200, answer)  # the dead are passed over
+        if delay == 0:
+            self.assertEqual(status, 200, answer)  # the dead and the stopped are passed over
+            self.assertLess(time.monotonic() - begun, 15)  # and not waited for
         if status != 200:
             self.assertIn(status, (400, 503), answer)
             self.assertTrue(answer["message"], answer)

@@ -14,6 +14,7 @@ import urllib.parse
 
 import harness
 from harness import Leftovers, Server
+from reach_rig import eventually
 from ws import WebSocket
 
 BUSYBOX = "/bin/busybox"
@@ -101,6 +102,13 @@ def fill_app(root):
         shutil.copy(loader.resolve(), root / "lib" / loader.name)
 
 
+def fill_broken(root):
+    """A shell that leads nowhere, and no place for temporary files."""
+    (root / "bin/sh").unlink()
+    (root / "bin/sh").symlink_to("/nowhere/sh")
+    (root / "tmp").rmdir()
+
+
 @unittest.skipUnless(os.path.exists(BUSYBOX), "SKIP: no busybox-static here")
 class ForeignImages(unittest.TestCase):
     @classmethod
@@ -112,12 +120,14 @@ class ForeignImages(unittest.TestCase):
         cls.images.add("bare", {"Env": environment, "WorkingDir": "/srv", "Entrypoint": ["/bin/sh", "-c"],
                                 "Cmd": ["echo started by $FROM_IMAGE in $PWD; echo warned >&2; cat; exec sleep 100000"]}, fill_bare)
         cls.images.add("app", {"Env": environment, "User": "app", "Cmd": ["/bin/sh", "-c", "echo once; exit 7"]}, fill_app)
+        cls.images.add("broken", {"Env": ["PATH=/bin", "A=two\nlines", "=nameless", "NOTHING"], "WorkingDir": "/no/such"}, fill_broken)
+        cls.images.add("ghost", {"Env": environment, "User": "ghost"}, lambda root: None)
         cls.original = harness.snapshot_directory
         harness.snapshot_directory = lambda: cls.images.directory
         cls.server = Server({"slots": 2}).start()
         cls.images.make_known(cls.server)
         # The last image has become the default sizes' too; each is asked for by its own name.
-        cls.boxes = {name: cls.server.create(snapshot=own)["id"] for name, own in (("bare", "default"), ("app", "app"))}
+        cls.boxes = {name: cls.server.create(snapshot=own)["id"] for name, own in (("bare", "default"), ("app", "app"), ("broken", "broken"))}
 
     @classmethod
     def tearDownClass(cls):
@@ -142,6 +152,22 @@ class ForeignImages(unittest.TestCase):
         self.assertEqual(self.run_in("app", "touch ~/x")[0], 1)
         self.assertEqual(self.run_in("app", "nosuch")[0], 127)
         self.assertEqual(self.run_in("app", "cat", cwd="/nosuch")[0], -1)
+
+    def test_without_a_shell(self):
+        code, told = self.run_in("broken", "id")
+        self.assertEqual(code, -1)
+        self.assertIn("/bin/sh: No such file or directory", told)
+        status, error = self.ask("broken", "POST", "/process/session", {"sessionId": "none"})
+        self.assertEqual((status, error["code"]), (422, "UNPROCESSABLE_ENTITY"), error)
+        self.assertEqual(self.ask("broken", "GET", "/process/session")[1], [])
+        self.assertEqual(self.upload("broken", "/tmp/new", b"kept"), 200)
+        self.assertEqual(self.ask("broken", "GET", "/files/download?path=/tmp/new")[1], "kept")
+
+    def test_user_that_is_not_there(self):
+        box = self.server.create(snapshot="ghost")["id"]
+        self.addCleanup(self.server.request, "DELETE", f"/api/sandbox/{box}")
+        row = eventually(lambda: (lambda one: one if one["state"] == "error" else None)(self.server.request("GET", f"/api/sandbox/{box}")[1]))
+        self.assertIn("user ghost is not in the image's passwd file", row["errorReason"])
 
     def test_code_without_its_interpreter(self):
         for language, program in (("python", "python3"), ("javascript", "node")):
@@ -183,7 +209,7 @@ class ForeignImages(unittest.TestCase):
         self.assertEqual(self.ask("app", "GET", "/process/session/entrypoint/logs", headers=MODERN)[1]["stdout"], "once\n")
 
     def test_terminal(self):
-        for box in self.boxes:
+        for box in ("bare", "app"):
             with self.subTest(box=box):
                 ws = WebSocket("127.0.0.1", self.server.port, f"/toolbox/{self.boxes[box]}/process/pty/create-connect?id=t&cols=80&rows=24",
                                {"Authorization": f"Bearer {self.server.key}"}, ["X-Daytona-Pty-Exit-Control"])

@@ -4,6 +4,7 @@ import os
 import pathlib
 import pty
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -92,6 +93,22 @@ class PreviewUrl(unittest.TestCase):
         self.assertEqual(cli("preview-url", "no-such-box", "-p", 80).returncode, 1)
 
 
+class FullOutput(unittest.TestCase):
+    def check_full(self, words):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, timeout=60, env=environment())
+        self.assertNotEqual(done.returncode, 0, words)
+        self.assertIn(b"No space left", done.stderr, words)
+
+    def test_what_can_not_be_written_is_a_failure(self):
+        for arguments in (["list"], ["list", "--json"], ["info", "cli-box"], ["config"],
+                          ["preview-url", "cli-box", "-p", 3000], ["cp", "cli-box:/etc/passwd", "-"]):
+            self.check_full(command(*arguments))
+        self.check_full([SEBRING, "exec", "--data-dir", str(server.data), "cli-box", "--", "echo", "x"])
+        shell = f"{shlex.join(command('list'))} | true; exit ${{PIPESTATUS[0]}}"  # a reader that goes away is none
+        self.assertEqual(subprocess.run(["bash", "-c", shell], env=environment(), timeout=60).returncode, 0)
+
+
 class PortForward(unittest.TestCase):
     def test_forward(self):
         port = free_port()
@@ -109,6 +126,29 @@ class PortForward(unittest.TestCase):
         finally:
             client.send_signal(signal.SIGTERM)  # SIGINT is ignored by what a shell starts in the background
             client.communicate(timeout=30)
+
+    def test_nobody_has_to_know_the_host_key(self):
+        """Without a terminal and without anything that was accepted before; the line comes when the port listens."""
+        home = directory / "empty-home"
+        home.mkdir(exist_ok=True)
+        stranger = dict(clean_environment(), HOME=str(home))
+        port = free_port()
+        client = subprocess.Popen(command("port-forward", "cli-box", f"{port}:3000"), stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=stranger)
+        try:
+            line = client.stdout.readline()
+            self.assertIn(b"to port 3000 of cli-box", line, line or client.communicate(timeout=30))
+            socket.create_connection(("127.0.0.1", port), 20).close()
+        finally:
+            client.send_signal(signal.SIGTERM)
+            client.communicate(timeout=30)
+        done = subprocess.run(command("ssh", "cli-box"), input=b"echo in\n", capture_output=True, timeout=60, env=stranger)
+        self.assertEqual(done.stdout, b"in\n", done.stderr)
+
+    def test_nothing_is_said_before_the_connection(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            done = cli("port-forward", "cli-box", f"{taken.getsockname()[1]}:3000")
+            self.assertEqual((done.returncode, done.stdout), (255, b""), done.stderr)
 
     def test_taken_and_wrong_ports(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:

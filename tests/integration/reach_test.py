@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import hashlib
+import http.client
 import os
 import pathlib
 import pty
@@ -410,29 +411,40 @@ class Access(unittest.TestCase):
             self.assertNotEqual(ssh("true", token=told["first"], before=ELSEWHERE).returncode, 0)
             self.assertEqual(ssh("echo in", token=told["second"]).stdout, b"in\n")
 
-    def session(self, token):
-        client = subprocess.Popen(["ssh", *reach.options(), "-tt", token + "@127.0.0.1", "echo up; sleep 1000"],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    def session(self, token, *flags):
+        client = subprocess.Popen(["ssh", *reach.options(), *flags, token + "@127.0.0.1", "echo up; sleep 1000"],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(lambda: (client.kill(), client.communicate()))
-        self.assertEqual(client.stdout.readline(), b"up\r\n")
+        self.assertEqual(client.stdout.readline().strip(), b"up")
+        return client
+
+    def forward(self, token):
+        """A client that forwards a port and has no channel."""
+        client = subprocess.Popen(["ssh", *reach.options(), "-o", "LogLevel=INFO", "-N", "-o", "PermitLocalCommand=yes", "-o",
+                                   "LocalCommand=echo up", token + "@127.0.0.1"], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(lambda: (client.kill(), client.communicate()))
+        self.assertEqual(client.stdout.readline(), b"up\n")
         return client
 
     def test_sessions_end(self):
         for name, act, why in (("revoked", lambda b, t: ("DELETE", f"/api/sandbox/{b}/ssh-access?token={t}"), b"token"),
                                ("all revoked", lambda b, t: ("DELETE", f"/api/sandbox/{b}/ssh-access"), b"token"),
                                ("replaced", lambda b, t: ("POST", f"/api/sandbox/{b}/ssh-access"), b"token"),
-                               ("stopped", lambda b, t: ("POST", f"/api/sandbox/{b}/stop"), b""),
-                               ("deleted", lambda b, t: ("DELETE", f"/api/sandbox/{b}"), b"")):
+                               ("stopped", lambda b, t: ("POST", f"/api/sandbox/{b}/stop"), b"the sandbox has stopped"),
+                               ("deleted", lambda b, t: ("DELETE", f"/api/sandbox/{b}"), b"the sandbox was deleted")):
             own = self.fresh()
             mine = reach.access(own)
-            client = self.session(mine)
+            clients = [self.session(mine, "-tt"), self.session(mine), self.forward(mine)]
             status, body, _ = server.request(*act(own, mine))
             self.assertLess(status, 300, (name, body))
-            try:
-                out, _ = client.communicate(timeout=90)
-            except subprocess.TimeoutExpired:
-                self.fail(f"{name}: the session goes on")
-            self.assertIn(why, out, name)
+            for client in clients:
+                try:
+                    _, told = client.communicate(timeout=90)
+                except subprocess.TimeoutExpired:
+                    self.fail(f"{name}: the session goes on")
+                self.assertIn(why, told, name)
+                self.assertEqual(client.returncode, 255)
             if name != "stopped":
                 self.assertNotEqual(ssh("true", token=mine, before=ELSEWHERE).returncode, 0, name)
             else:
@@ -519,6 +531,18 @@ class Restart(unittest.TestCase):
         self.assertEqual(self.key(), before)
         done = eventually(lambda: (lambda d: d if d.returncode == 0 else None)(ssh("echo again")), 60)
         self.assertEqual(done.stdout, b"again\n")
+
+    def test_running_sandboxes_are_never_said_to_be_stopped(self):
+        """The server has read its rows before the runner has told where the sandboxes are: that is waited for."""
+        for _ in range(5):
+            pid = server.role_pid("control")
+            os.kill(pid, signal.SIGKILL)
+            answers, until = [], time.monotonic() + 60
+            while 200 not in [status for status, _ in answers] and time.monotonic() < until:
+                with contextlib.suppress(OSError, http.client.HTTPException):  # nobody listens, or it was cut
+                    answers.append(server.request("POST", f"/toolbox/{box}/process/execute", {"command": "true"})[:2])
+            self.assertEqual([status for status, _ in answers], [200], answers)
+            self.assertTrue(eventually(lambda: server.role_pid("control") not in (None, pid), 60))
 
 
 if __name__ == "__main__":

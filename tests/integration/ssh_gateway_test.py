@@ -1,6 +1,7 @@
 """The SSH gateway with OpenSSH, sftp, scp, rsync and (where installed) Paramiko."""
 import hashlib
 import json
+import contextlib
 import os
 import pty
 import select
@@ -270,8 +271,11 @@ class Forwarding(unittest.TestCase):
                                   stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
         def end():
-            client.terminate()
-            client.wait()
+            # ssh forgets a signal that comes just before it waits for its connections.
+            while client.poll() is None:
+                client.terminate()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    client.wait(1)
             client.stderr.close()
         self.addCleanup(end)
         return client
@@ -390,7 +394,7 @@ class Tokens(unittest.TestCase):
 
     def open_session(self, token):
         client = subprocess.Popen(["ssh", *options(), "-tt", target(token), "echo up; sleep 100"], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.assertEqual(client.stdout.readline(), b"up\r\n")
         return client
 
@@ -398,8 +402,8 @@ class Tokens(unittest.TestCase):
         proxy.order(what="ssh", id=box, token="shortlived")
         client = self.open_session("shortlived")
         proxy.order(what="no-ssh", token="shortlived", id=box, check=True)
-        out, _ = client.communicate(timeout=10)
-        self.assertIn(b"access token of this session has ended", out)
+        _, told = client.communicate(timeout=10)
+        self.assertIn(b"access token of this session has ended", told)
         self.assertEqual(ssh("true", token="shortlived", before=["-o", "BatchMode=yes"]).returncode, 255)
 
     def test_session_ends_with_its_sandbox(self):
@@ -407,8 +411,8 @@ class Tokens(unittest.TestCase):
         proxy.order(what="ssh", id=other, token="otherbox")
         client = self.open_session("otherbox")
         proxy.order(what="sandbox", id=other, state="stopped", socket="")
-        out, _ = client.communicate(timeout=15)
-        self.assertIn(b"sandbox has stopped", out)
+        _, told = client.communicate(timeout=15)
+        self.assertIn(b"sandbox has stopped", told)
         done = ssh("true", token="otherbox")
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"Sandbox is not started (state: stopped). Please start the sandbox before attempting to connect.",

@@ -2,6 +2,7 @@
 (SEBRING_TEST_PATH adds directories). Run: python3 toolbox_lsp_test.py [-k name]"""
 import os
 import shutil
+import socket
 import stat
 import threading
 import time
@@ -159,6 +160,7 @@ class FakeServer(LspCase):
                          [{"kind": 5, "location": {"uri": "file:///x", "range": {"start": zero, "end": zero}}, "name": "Found"}])
         self.post("did-close", uri="file://" + path)
         self.post("did-close", uri="file://" + path)
+        self.symbols("workspacesymbols", query="F")  # answered behind what was only told
         log = self.log()
         self.assertIn('"triggerCharacter": "."', log)
         self.assertIn('"result": [null, null]', log)
@@ -213,6 +215,16 @@ class FakeServer(LspCase):
         self.write("mode", "")
         self.assertEqual(len(self.completions(path, 0, 0)["items"]), 1)
         self.assertEqual(self.log().count('"method": "initialize"'), 2)
+
+    def test_start_after_a_crash_waits_for_no_pause(self):
+        path = self.write("a.py", "x\n")
+        self.write("mode", "crash")
+        self.start()
+        where = {"uri": "file://" + path, "position": {"line": 0, "character": 0}}
+        self.expect_error(self.post("completions", 502, **where), 502, "BAD_GATEWAY")
+        self.write("mode", "")
+        self.post("start")
+        self.assertEqual(len(self.completions(path, 0, 0)["items"]), 1)
 
     def test_nonsense(self):
         path = self.write("a.py", "x\n")
@@ -279,6 +291,9 @@ class FakeServer(LspCase):
         self.expect_error(self.post("did-open", 400, uri="file://" + self.project), 400, "INVALID_FILE_PATH")
         os.mkfifo(self.project + "/fifo.py")
         self.expect_error(self.post("did-open", 400, uri="file://fifo.py"), 400, "INVALID_FILE_PATH")
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(self.project + "/socket.py")
+        self.expect_error(self.post("did-open", 400, uri="file://socket.py"), 400, "INVALID_FILE_PATH")
         for query in ("", "languageId=python", "languageId=python&pathToProject=" + self.project, "languageId=cobol&pathToProject=/x&uri=/x"):
             self.assertEqual(self.toolbox.get("/lsp/document-symbols?" + query).status, 400)
         self.assertEqual(self.toolbox.get("/lsp/workspacesymbols?query=x").status, 400)

@@ -262,6 +262,52 @@ class Ends(SessionCase):
         self.assertEqual(self.toolbox.get(second).json["exitCode"], 1)
         self.assertIn("ended before", self.toolbox.get(second + "/logs").json["stderr"])
 
+    def test_shell_that_runs_nothing_any_more(self):
+        rows = ["set -n", "eval 'set -n'; echo x", "sleep 300 & set -n", "command() { :; }; builtin() { :; }",
+                "builtin() { :; }; command() { :; }; echo() { :; }; readonly -f command 2>/dev/null"]
+        for number, command in enumerate(rows):
+            with self.subTest(command):
+                name = self.session(f"{self.id}-{number}")
+                broken = self.start(command, session=name)
+                socket = self.toolbox.websocket(broken + "/logs?follow=true")
+                answer = self.toolbox.post(f"/process/session/{name}/exec", {"command": "echo never"})
+                if answer.status == 200:  # a shell that knows how to step over both
+                    self.assertEqual(answer.json["stdout"], "never\n")
+                    continue
+                self.expect_error(answer, 410, "SESSION_ENDED")
+                answer = self.toolbox.post(f"/process/session/{name}/exec", {"command": "echo never"})
+                self.expect_error(answer, 410, "SESSION_ENDED")
+                followed = socket.collect()
+                self.assertIn(b"runs none any more", followed)
+                self.assertEqual(socket.close_code, 1000)
+                self.assertEqual(self.toolbox.get(broken).json["exitCode"], 1)
+                self.assertEqual(self.toolbox.delete(f"/process/session/{name}").status, 204)
+                self.session(name)
+                self.assertEqual(self.run_command("echo again", session=name)["stdout"], "again\n")
+
+    def test_quiet_commands_are_not_taken_for_a_broken_shell(self):
+        self.session()
+        self.run_command("mkfifo quiet")
+        waiting = self.start("read x; echo got $x; read y < quiet; echo and $y; wait")
+        eventually(lambda: "exitCode" not in self.toolbox.get(waiting).json)
+        time.sleep(1)  # several looks at the shell
+        self.assertEqual(self.toolbox.post(waiting + "/input", {"data": "one"}).status, 204)
+        time.sleep(1)
+        with open(self.toolbox.home + "/quiet", "w") as file:
+            file.write("two\n")
+        self.assertEqual(self.run_command("echo after")["stdout"], "after\n")
+        self.assertEqual(self.toolbox.get(waiting + "/logs").json["stdout"].splitlines()[-2:], ["got one", "and two"])
+
+    def test_shell_replaced_by_another_program(self):
+        self.session()
+        running = self.start("echo before; exec tail -f /dev/null")
+        answer = self.toolbox.post(f"/process/session/{self.id}/exec", {"command": "echo never"})
+        self.expect_error(answer, 410, "SESSION_ENDED")
+        answer = self.toolbox.post(f"/process/session/{self.id}/exec", {"command": "echo never"})
+        self.expect_error(answer, 410, "SESSION_ENDED", "was replaced")
+        self.assertNotIn("exitCode", self.toolbox.get(running).json)  # that one goes on
+        self.assertEqual(self.toolbox.get(running + "/logs").json["stdout"], "before\n")
+
     def test_delete_idle_is_quick(self):
         self.session()
         self.run_command("true")

@@ -102,6 +102,16 @@ class Socket(unittest.TestCase):
             pass
         self.assertEqual(socket.close_code, 1000)
 
+    def test_odd_sizes_are_not_typed(self):
+        socket = connect()
+        for size, told in (('{"rows": 0, "cols": 65535}', "1 1000"), ('{"cols": -5, "rows": 100000}', "1000 1")):
+            socket.send(size)
+            socket.send("stty size; echo do''ne\n")
+            seen = read_until(socket, "done")
+            self.assertIn(told, seen)
+            self.assertNotIn("rows", seen)
+        socket.close()
+
     def test_nameless_shell_ends_with_its_connection(self):
         socket = connect()
         socket.send("echo pid=$$.\n")

@@ -469,6 +469,16 @@ class Cut(WholeToolbox):
         self.assertEqual(self.output("stat -c %s large"), f"{64 * MIB}\n")
 
 
+class Sessions(WholeToolbox):
+    def test_a_shell_that_runs_nothing_any_more(self):
+        """The daemon sees this of a process that is not its own user's."""
+        base = "/process/session"
+        self.assertEqual(self.ask("POST", base, {"sessionId": "noexec"})[0], 201)
+        status, error = self.ask("POST", base + "/noexec/exec", {"command": "set -n"}, timeout=30)
+        self.assertEqual((status, error["code"]), (410, "SESSION_ENDED"), error)
+        self.assertEqual(self.ask("DELETE", base + "/noexec")[0], 204)
+
+
 class Doors(WholeToolbox):
     def test_deprecated_passthrough(self):
         def old(method, path, body=None, **more):
