@@ -190,6 +190,23 @@ def start_caddy(directory, upstream, port):
                    "caddy", "run", "--config", path, "--adapter", "caddyfile", port=port)
 
 
+def share_processors(pid):
+    """Puts a process into the processor group of the server in a sandbox, whose share of the machine it has then: all proxies
+    wait for servers that are scheduled alike."""
+    for path in pathlib.Path("/proc").glob("[0-9]*/cgroup"):
+        with contextlib.suppress(OSError):
+            lines = [line.split(":", 2) for line in path.read_text().splitlines()]
+            if path.with_name("comm").read_text() != "upstream\n" or not any("/sebring-" in line[2] for line in lines):
+                continue
+            for number, controllers, group in lines:
+                if number == "0" and "/sebring-" in group:
+                    pathlib.Path("/sys/fs/cgroup" + group + "/cgroup.procs").write_text(str(pid))
+                elif controllers == "cpu" or controllers.startswith("cpu,"):
+                    pathlib.Path(f"/sys/fs/cgroup/{controllers}{group}/cgroup.procs").write_text(str(pid))
+            return
+    raise RuntimeError("the server in the sandbox is not to be found")
+
+
 def previews(report, load, server, scale):
     reach = Reach(server, tempfile.gettempdir())
     boxes = {public: server.create(public=public)["id"] for public in (True, False)}
@@ -205,7 +222,7 @@ def previews(report, load, server, scale):
             places = [At("preview, public", server.port, ["Host: " + reach.host(boxes[True])], pids=control),
                       At("preview, by API key", server.port, ["Host: " + reach.host(boxes[False])], server.key, pids=control)]
             upstream = free_port()
-            stack.enter_context(running(UPSTREAM, upstream, port=upstream))
+            share_processors(stack.enter_context(running(UPSTREAM, upstream, port=upstream)).pid)
             for name, start in (("nginx", start_nginx), ("caddy", start_caddy)):
                 if not shutil.which(name):
                     report.value(f"{name} in front of the same server", "not installed")
