@@ -85,10 +85,13 @@ class Rig {
     auto stream = co_await connect_tcp("127.0.0.1", port_);
     co_await (*stream)->write(asio::buffer(text));
     (*stream)->shutdown_write();
+    co_return co_await read_to_end(**stream);
+  }
+  static asio::awaitable<std::string> read_to_end(ByteStream& stream) {
     std::string all;
     char piece[4096];
     for (;;) {
-      auto got = co_await (*stream)->read_some(asio::buffer(piece));
+      auto got = co_await stream.read_some(asio::buffer(piece));
       if (!got || *got == 0) co_return all;
       all.append(piece, *got);
     }
@@ -208,13 +211,7 @@ asio::awaitable<void> gone(Rig& rig) {
 asio::awaitable<std::string> send_and_stall(Rig& rig, std::string text) {
   auto stream = co_await connect_tcp("127.0.0.1", rig.port());
   co_await (*stream)->write(asio::buffer(text));
-  std::string all;
-  char piece[4096];
-  for (;;) {
-    auto got = co_await (*stream)->read_some(asio::buffer(piece));
-    if (!got || *got == 0) co_return all;
-    all.append(piece, *got);
-  }
+  co_return co_await Rig::read_to_end(**stream);
 }
 
 asio::awaitable<void> stalled_bodies(Rig& rig) {
