@@ -17,6 +17,8 @@ namespace {
 
 constexpr const char* kClockKey = "service_clock";
 constexpr std::chrono::milliseconds kAdminGrace{1'000};
+// What was stopped or running before a reboot must not be told as if it were; longer than a runner takes to come up.
+constexpr std::chrono::milliseconds kFirstLookMax{3'000};
 
 }  // namespace
 
@@ -98,6 +100,7 @@ asio::awaitable<Result<void>> ControlPlane::start() {
         head_error_body);
     SB_CO_CHECK(parts_->admin_server->listen_unix(config_->admin_socket, 0600));
   }
+  co_await parts_->reconciler.first_look(kFirstLookMax);
   co_return Result<void>{};
 }
 

@@ -44,6 +44,14 @@ std::optional<Result<proxy::Sandbox>> ProxyAccess::find_now(const std::string& s
   return for_proxy(*std::move(found));
 }
 
+proxy::Access::Entry ProxyAccess::entry_now(const std::string& sandbox_id, std::string_view bearer,
+                                            std::string_view preview_token) {
+  if (access_.is_open_now(sandbox_id)) return Entry::open;
+  if (!bearer.empty()) return access_.admits_key_now(sandbox_id, bearer) ? Entry::by_bearer : Entry::ask;
+  if (preview_token.empty()) return Entry::ask;
+  return access_.admits_run_token_now(sandbox_id, preview_token) ? Entry::by_preview_token : Entry::ask;
+}
+
 asio::awaitable<Result<Grant>> ProxyAccess::authorize_bearer(std::string sandbox_id, std::string token, std::string) {
   co_return for_proxy(co_await access_.authorize_key(std::move(sandbox_id), std::move(token)), Grant::Kind::key);
 }

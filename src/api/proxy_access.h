@@ -13,7 +13,7 @@ class ProxyAccess final : public proxy::Access {
   ProxyAccess(control::AccessControl& access, bool secure) : access_(access), secure_(secure) {}
   asio::awaitable<Result<proxy::Sandbox>> find(std::string sandbox_id) override;
   std::optional<Result<proxy::Sandbox>> find_now(const std::string& sandbox_id) override;
-  bool is_open_now(const std::string& sandbox_id) override { return access_.is_open_now(sandbox_id); }
+  Entry entry_now(const std::string& sandbox_id, std::string_view bearer, std::string_view preview_token) override;
   asio::awaitable<Result<proxy::Grant>> authorize_bearer(std::string sandbox_id, std::string token,
                                                          std::string organization_id) override;
   asio::awaitable<Result<proxy::Grant>> authorize_preview_token(std::string sandbox_id, std::string token) override;

@@ -97,6 +97,18 @@ bool AccessControl::is_open_now(const std::string& sandbox_id) const {
   return live != nullptr && live->state == SandboxState::started && live->is_public && !live->socket.empty();
 }
 
+bool AccessControl::admits_key_now(const std::string& sandbox_id, std::string_view token) const {
+  const auto* live = control_->live.find(sandbox_id);
+  if (live == nullptr || live->state != SandboxState::started || live->socket.empty()) return false;
+  return authenticator_->organization_now(token) == live->organization_id;
+}
+
+bool AccessControl::admits_run_token_now(const std::string& sandbox_id, std::string_view token) const {
+  const auto* live = control_->live.find(sandbox_id);
+  if (live == nullptr || live->state != SandboxState::started || live->socket.empty()) return false;
+  return !live->run_token.empty() && constant_time_equal(live->run_token, token);
+}
+
 Reach AccessControl::reach(const std::string& sandbox_id, const LiveSandbox& live) const {
   Reach reach = reach_of(*control_, sandbox_id, live);
   reach.patience_ms = patience_with(sandbox_id);
@@ -191,9 +203,9 @@ asio::awaitable<Result<std::string>> AccessControl::authorize_run_token(std::str
 }
 
 asio::awaitable<Result<void>> AccessControl::recheck_run_token(std::string sandbox_id, std::string hash) {
-  SB_CO_TRY(auto row, co_await control_->store.sandboxes.find(sandbox_id));
-  if (!row || row->state == SandboxState::destroyed || row->auth_token.empty()) co_return invalid_token();
-  if (!constant_time_equal(sha256_hex(row->auth_token), hash)) co_return invalid_token();
+  const auto* live = control_->live.find(sandbox_id);
+  if (live == nullptr || live->run_token.empty()) co_return invalid_token();
+  if (!constant_time_equal(sha256_hex(live->run_token), hash)) co_return invalid_token();
   co_return Result<void>{};
 }
 

@@ -78,6 +78,10 @@ class AccessControl {
   std::optional<Result<Reach>> find_now(const std::string& sandbox_id) const;
   // Whether find_now() would give one that is public and has a socket.
   bool is_open_now(const std::string& sandbox_id) const;
+  // Whether find_now() would give one that has a socket, and authorize_key() or authorize_run_token() would agree,
+  // where nothing has to be waited for.
+  bool admits_key_now(const std::string& sandbox_id, std::string_view token) const;
+  bool admits_run_token_now(const std::string& sandbox_id, std::string_view token) const;
   // Starts one that is to be started by use; any number of callers cause one start. Errc::conflict for all others.
   asio::awaitable<Result<Reach>> wake(std::string sandbox_id);
 

@@ -45,13 +45,25 @@ asio::awaitable<Result<Caller>> Authenticator::authenticate_hash(std::string has
     known = known_.emplace(hash, std::move(**found)).first;
   }
   model::ApiKey& key = known->second;
+  if (!use(key)) co_return invalid();
+  co_return Caller{key.organization_id, key.user_id, key.name, key.hash, key.permissions};
+}
+
+std::optional<std::string_view> Authenticator::organization_now(std::string_view token) {
+  if (token.empty() || token.size() > kTokenBytesMax) return std::nullopt;
+  auto known = known_.find(sha256_hex(token));
+  if (known == known_.end() || !use(known->second)) return std::nullopt;
+  return known->second.organization_id;
+}
+
+bool Authenticator::use(model::ApiKey& key) {
   const WallMs now = control_.clock.wall_ms();
-  if (key.expires_at && *key.expires_at <= now) co_return invalid();
+  if (key.expires_at && *key.expires_at <= now) return false;
   if (key.last_used_at.value_or(0) + kTouchEveryMs < now) {
     key.last_used_at = now;
-    control_.store.api_keys.touch_later(hash, now);
+    control_.store.api_keys.touch_later(key.hash, now);
   }
-  co_return Caller{key.organization_id, key.user_id, key.name, key.hash, key.permissions};
+  return true;
 }
 
 }  // namespace sebring::control

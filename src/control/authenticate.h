@@ -1,6 +1,7 @@
 #pragma once
 // From a token to who asks. Keys are looked up by their SHA-256; what was found is remembered until the key changes,
 // which takes effect on the very next request.
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -24,10 +25,16 @@ class Authenticator {
   asio::awaitable<Result<Caller>> authenticate(std::string token);
   // The same for somebody who came in with it earlier.
   asio::awaitable<Result<Caller>> authenticate_hash(std::string hash);
+  // The organization of a key that is remembered and stands, which is then used; else nothing, and authenticate()
+  // tells.
+  std::optional<std::string_view> organization_now(std::string_view token);
   // Forgets what was remembered of keys. To be called when any is deleted or changed.
   void forget() { known_.clear(); }
 
  private:
+  // Whether it stands, as of now; noted as used.
+  bool use(model::ApiKey& key);
+
   Control& control_;
   std::unordered_map<std::string, model::ApiKey> known_;  // by hash
 };

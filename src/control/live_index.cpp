@@ -42,6 +42,7 @@ void LiveIndex::put(const model::Sandbox& sandbox) {
   live.is_public = sandbox.is_public;
   live.wakes = wake_label(sandbox.labels);
   live.intervals = sandbox.intervals;
+  live.run_token = sandbox.auth_token;
   live.created = sandbox.created;
   live.since = sandbox.since;
   live.active = std::max(live.active, sandbox.active);

@@ -34,6 +34,7 @@ struct LiveSandbox {
   std::string socket;     // of its toolbox; empty while it does not run
   std::string address;    // as linked sandboxes reach it; empty while it does not run
   std::string linked_to;  // id; empty: none
+  std::string run_token;  // of previews; new at each start
   // Shared with those who hold activity: how many requests, terminals, sessions are open now.
   std::shared_ptr<int> holds = std::make_shared<int>(0);
 };

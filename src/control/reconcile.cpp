@@ -1,7 +1,7 @@
 #include "control/reconcile.h"
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "control/copies.h"
@@ -56,7 +56,7 @@ bool agrees(SandboxState state, const RunnerReport* report) {
 
 }  // namespace
 
-Reconciler::Reconciler(Control& control) : control_(control) {
+Reconciler::Reconciler(Control& control) : control_(control), first_look_(control.executor) {
   control_.needs_repair = [this](std::string id) { request_repair(std::move(id)); };
 }
 
@@ -94,6 +94,12 @@ asio::awaitable<void> Reconciler::look_again() {
   }
 }
 
+asio::awaitable<void> Reconciler::first_look(std::chrono::milliseconds longest) {
+  if (looked_) co_return;
+  first_look_.expires_after(longest);
+  co_await first_look_.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
 asio::awaitable<bool> Reconciler::pause(std::chrono::milliseconds time) {
   asio::steady_timer timer(control_.executor, time);
   auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
@@ -129,18 +135,34 @@ asio::awaitable<Result<void>> Reconciler::compare_inventory() {
   SB_CO_TRY(auto reports, co_await control_.runner.list());
   std::map<std::string, RunnerReport> held;
   for (RunnerReport& report : reports) held.emplace(report.id, std::move(report));
-  std::vector<std::string> ids;
-  for (const auto& [id, live] : control_.live.all()) ids.push_back(id);
-  for (const std::string& id : ids) {
-    auto found = held.find(id);
-    auto done = co_await compare_one(id, found == held.end() ? nullptr : &found->second);
-    if (!done) request_repair(id);
-    if (found != held.end()) held.erase(found);
-  }
+  std::vector<std::string> resting, moving;
+  for (const auto& [id, live] : control_.live.all())
+    (model::is_transitional(live.state) ? moving : resting).push_back(id);
+  co_await compare_all(resting, held);
+  looked_ = true;
+  first_look_.cancel();
+  co_await compare_all(moving, held);
+  for (const auto* ids : {&resting, &moving})
+    for (const std::string& id : *ids) held.erase(id);
   // What is left nobody asked for: a create whose row never reached the disk, a delete that was cut.
   for (const auto& [id, report] : held) co_await remove_unknown(id);
   refresh_groups(control_);
   co_return Result<void>{};
+}
+
+asio::awaitable<void> Reconciler::compare_all(const std::vector<std::string>& ids,
+                                              const std::map<std::string, RunnerReport>& held) {
+  using namespace asio::experimental::awaitable_operators;
+  std::size_t next = 0;
+  auto worker = [&]() -> asio::awaitable<void> {
+    while (next < ids.size()) {
+      const std::string& id = ids[next++];
+      auto found = held.find(id);
+      auto done = co_await compare_one(id, found == held.end() ? nullptr : &found->second);
+      if (!done) request_repair(id);
+    }
+  };
+  co_await (worker() && worker() && worker() && worker() && worker() && worker() && worker() && worker());
 }
 
 asio::awaitable<Result<void>> Reconciler::compare_one(std::string id, const RunnerReport* report) {

@@ -1,9 +1,11 @@
 #pragma once
 // Keeps rows and runner in step: listens to what the runner tells, compares its whole inventory with the rows whenever
 // it is reached anew, and repairs single sandboxes with growing pauses until they are where they should be.
+#include <boost/asio/steady_timer.hpp>
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "control/control.h"
 
@@ -17,12 +19,18 @@ class Reconciler {
   asio::awaitable<Result<void>> load();
   // Starts the background work in control.tasks.
   void start();
+  // Returns when what rests has been compared with the runner's inventory for the first time: from then on rows say
+  // what is, also after a reboot. `longest`: without a runner the rows are served as they are.
+  asio::awaitable<void> first_look(std::chrono::milliseconds longest);
   // Whether the runner was reached and its inventory compared since it was lost last.
   bool in_step() const { return in_step_; }
 
  private:
   asio::awaitable<void> follow_runner();
   asio::awaitable<Result<void>> compare_inventory();
+  // Several at once: each may wait for the disk or for processes that end.
+  asio::awaitable<void> compare_all(const std::vector<std::string>& ids,
+                                    const std::map<std::string, RunnerReport>& held);
   asio::awaitable<void> look_again();
   asio::awaitable<Result<void>> compare_one(std::string id, const RunnerReport* report);
   asio::awaitable<void> remove_unknown(std::string id);
@@ -35,6 +43,8 @@ class Reconciler {
   Control& control_;
   std::set<std::string> repairing_;
   bool in_step_ = false;
+  bool looked_ = false;
+  asio::steady_timer first_look_;
   int comparisons_due_ = 0;
 };
 

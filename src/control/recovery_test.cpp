@@ -31,6 +31,35 @@ TEST_CASE("a restart of control touches no running sandbox") {
   CHECK(bench.control().live.used(bench.organization).cpu == 1);
 }
 
+TEST_CASE("after a reboot nothing is served before the rows say so") {
+  TestBench bench;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 20; ++i) ids.push_back(bench.create().id);
+  force(bench, ids[0], SandboxState::stopping, DesiredState::stopped);  // takes its time
+  for (const std::string& id : ids) bench.runner.held[id].state = RunnerState::stopped;
+  bench.restart();
+  bench.run([](Reconciler& reconciler) -> asio::awaitable<bool> {
+    co_await reconciler.first_look(std::chrono::seconds(20));
+    co_return true;
+  }(bench.life->reconciler));
+  for (const std::string& id : ids) {
+    if (id != ids[0]) CHECK(bench.state(id) == SandboxState::stopped);
+  }
+}
+
+TEST_CASE("without a runner the rows are served as they are") {
+  TestBench bench;
+  const auto made = bench.create();
+  bench.end();
+  bench.runner.reachable = false;
+  bench.begin();
+  bench.run([](Reconciler& reconciler) -> asio::awaitable<bool> {
+    co_await reconciler.first_look(std::chrono::milliseconds(50));
+    co_return true;
+  }(bench.life->reconciler));
+  CHECK(bench.state(made.id) == SandboxState::started);
+}
+
 TEST_CASE("whatever a crash left, a restart brings it to rest") {
   const RunnerState kNothing = static_cast<RunnerState>(-1);
   struct Row {

@@ -63,8 +63,11 @@ class Access {
   virtual asio::awaitable<Result<Sandbox>> find(std::string sandbox_id) = 0;
   // The same where nothing has to be waited for, as nearly always; nullopt: find() has to be asked.
   virtual std::optional<Result<Sandbox>> find_now(const std::string& sandbox_id) = 0;
-  // Whether find_now() would give one that is started, public and without a warning page: anybody's request goes on.
-  virtual bool is_open_now(const std::string& sandbox_id) = 0;
+  // By what a request to a sandbox that is started and has no warning page comes in, where nothing has to be waited
+  // for. `ask`: perhaps it does not, or by something else; the functions below tell. `bearer` and `preview_token`: what
+  // it shows, or empty; a bearer that is none of ours is not shown.
+  enum class Entry { ask, open, by_bearer, by_preview_token };
+  virtual Entry entry_now(const std::string& sandbox_id, std::string_view bearer, std::string_view preview_token) = 0;
 
   // API key or JWT of somebody who may use this sandbox. Errc::unauthorized: the token means nothing to this platform
   // (it may be the application's own); Errc::not_found: it is one of ours, but there is no such sandbox for it.

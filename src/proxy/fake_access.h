@@ -26,9 +26,16 @@ class FakeAccess final : public Access {
     if (found != sandboxes.end()) return found->second;
     return fail(Errc::not_found, "Sandbox with ID or name " + sandbox_id + " not found");
   }
-  bool is_open_now(const std::string& sandbox_id) override {
+  Entry entry_now(const std::string& sandbox_id, std::string_view bearer, std::string_view preview_token) override {
     auto found = sandboxes.find(sandbox_id);
-    return found != sandboxes.end() && found->second.started && found->second.is_public && !found->second.warning_page;
+    if (found == sandboxes.end() || !found->second.started || found->second.warning_page) return Entry::ask;
+    if (found->second.is_public) return Entry::open;
+    if (!bearer.empty()) {
+      auto key = keys.find(std::string(bearer));
+      return key != keys.end() && key->second.contains(sandbox_id) ? Entry::by_bearer : Entry::ask;
+    }
+    auto token = preview_tokens.find(sandbox_id);
+    return token != preview_tokens.end() && token->second == preview_token ? Entry::by_preview_token : Entry::ask;
   }
   asio::awaitable<Result<Grant>> authorize_bearer(std::string sandbox_id, std::string token, std::string) override {
     auto found = keys.find(token);

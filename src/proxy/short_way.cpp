@@ -21,22 +21,26 @@ bool is(std::string_view name, std::string_view other) {
   return name.size() == other.size() && equals_ignore_case(name, other);
 }
 
-Fate of_request(const net::Header& field) {
+Fate of_request(const net::Header& field, Access::Entry entry) {
   const std::string_view name = field.name;
   if (is(name, "connection")) {
     return equals_ignore_case(field.value, "keep-alive") ? Fate::dropped : Fate::special;
   }
   if (is(name, "host") || is(name, "content-length")) return Fate::dropped;
   if (is(name, "authorization")) {
+    if (entry == Access::Entry::by_bearer) return Fate::dropped;
     return judge_bearer(bearer_token(field.value)) == Bearer::foreign ? Fate::passes : Fate::special;
   }
   if (is(name, "cookie")) {
     return !field.value.empty() && without_our_cookies(field.value) == field.value ? Fate::passes : Fate::special;
   }
+  if (is(name, kPreviewTokenHeader) || is(name, "x-daytona-skip-preview-warning")) return Fate::dropped;
   if (is(name, "origin") || is(name, "expect") || starts_with_ignore_case(name, "x-daytona-") || is_hop_by_hop(name)) {
     return Fate::special;
   }
-  return is_forwarded(name) ? Fate::dropped : Fate::passes;
+  if (!is_forwarded(name)) return Fate::passes;
+  // Who holds a credential is a program of the sandbox's owner, whose word counts.
+  return entry == Access::Entry::open ? Fate::dropped : Fate::special;
 }
 
 Fate of_answer(const net::Header& field) {
@@ -142,7 +146,8 @@ class PreviewShortWay final : public net::ShortWay {
 
   bool begin(const net::RawHead& head) override {
     if (head.method != "GET" || head.version_minor != 1 || !goes_to(host_of(head))) return false;
-    if (!shared_.access.is_open_now(upstream_.sandbox_id) || !write_request(head)) return false;
+    const Access::Entry entry = entry_of(head);
+    if (entry == Access::Entry::ask || !write_request(head, entry)) return false;
     server_ = shared_.pool.take_idle(upstream_, upstream_.idle_time, true);
     if (!server_) return false;
     hold_.emplace(shared_.open.hold(upstream_.sandbox_id));
@@ -222,13 +227,24 @@ class PreviewShortWay final : public net::ShortWay {
     return true;
   }
 
+  // By the first field of each name, as everywhere.
+  Access::Entry entry_of(const net::RawHead& head) {
+    std::optional<std::string_view> bearer, preview_token;
+    for (const net::Header& field : head.fields) {
+      if (!bearer && is(field.name, "authorization")) bearer = bearer_token(field.value);
+      if (!preview_token && is(field.name, kPreviewTokenHeader)) preview_token = field.value;
+    }
+    if (bearer && judge_bearer(*bearer) == Bearer::foreign) bearer.reset();
+    return shared_.access.entry_now(upstream_.sandbox_id, bearer.value_or(""), preview_token.value_or(""));
+  }
+
   // The head into out_. false: something in it has a rule of its own.
-  bool write_request(const net::RawHead& head) {
+  bool write_request(const net::RawHead& head, Access::Entry entry) {
     if (!is_plain_target(head.target)) return false;
     out_.assign("GET ").append(head.target).append(" HTTP/1.1\r\n");
     bool has_length = false;
     for (const net::Header& field : head.fields) {
-      switch (of_request(field)) {
+      switch (of_request(field, entry)) {
         case Fate::special:
           return false;
         case Fate::passes:

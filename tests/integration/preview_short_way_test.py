@@ -115,10 +115,10 @@ class ShortWay(unittest.TestCase):
         self.addCleanup(visitor.close)
         return visitor
 
-    def both_ways(self, answer, short, *args, **more):
+    def both_ways(self, answer, short, *args, label=None, **more):
         """The same request twice."""
         server = self.server(answer)
-        visitor = self.visitor(server)
+        visitor = self.visitor(server, label)
         before = proxy.state()["short"]
         first = visitor.ask(*args, **more)
         second = visitor.ask(*args, **more)
@@ -151,7 +151,7 @@ class ShortWay(unittest.TestCase):
                 (b"/", [b"Cookie: a=b;c=d;"], {}, False),
                 (b"/", [b"Cookie: SEBRING-login=y"], {}, False),
                 (b"/", [b"Origin: http://a.test"], {}, False),
-                (b"/", [b"X-Daytona-Preview-Token: " + TOKEN.encode()], {}, False),
+                (b"/", [b"X-Daytona-Preview-Token: " + TOKEN.encode(), b"X-Daytona-Skip-Preview-Warning: true"], {}, True),
                 (b"/", [b"X-Daytona-Skip-Last-Activity-Update: true"], {}, False),
                 (b"/", [b"Connection: keep-alive, X-Drop", b"X-Drop: 1"], {}, False),
                 (b"/", [b"Connection: Upgrade", b"Upgrade: x"], {}, False),
@@ -167,6 +167,46 @@ class ShortWay(unittest.TestCase):
                 for secret in (KEY, TOKEN, "daytona-sandbox-auth", "SEBRING-", "1.2.3.4"):
                     self.assertNotIn(secret.encode(), b"\n".join(lines))
                 self.assertEqual([line for line in lines if line.startswith(b"X-Forwarded-For")], [b"X-Forwarded-For: 127.0.0.1"])
+
+    def test_requests_with_a_credential(self):
+        key, token = b"Authorization: Bearer " + KEY.encode(), b"X-Daytona-Preview-Token: " + TOKEN.encode()
+        for fields, short in (
+                ([key], True),
+                ([b"AUTHORIZATION: bearer  " + KEY.encode() + b" "], True),
+                ([token], True),
+                ([token, b"x-daytona-skip-preview-warning: true"], True),
+                ([key, token], True),
+                ([key, b"x-daytona-preview-token: wrong"], True),
+                ([key, b"Authorization: Basic YTpi"], True),
+                ([b"Authorization: Basic YTpi", token], True),
+                ([b"Authorization: Bearer its-own", token, b"Cookie: a=b"], True),
+                ([b"Authorization: Bearer its-own", key, token], False),
+                ([b"Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.e30.x", token], False),
+                ([b"Authorization: Bearer dtn_" + b"0" * 64, token], False),
+                ([key, b"X-Daytona-Organization-ID: x"], False),
+                ([key, b"X-Forwarded-For: 1.2.3.4"], False),
+                ([token, b"X-Forwarded-Proto: https"], False)):
+            with self.subTest(fields=fields):
+                lines, (head, _) = self.both_ways(PLAIN, short, b"/", fields, label=private)
+                self.assertIn(b" 200 ", head)
+                for secret in (KEY, TOKEN, "dtn_", "x-daytona", "X-Daytona", "wrong"):
+                    self.assertNotIn(secret.encode(), b"\n".join(lines))
+                passed = [line for line in lines if line.startswith(b"Authorization")]
+                foreign = [field for field in fields if any(word in field for word in (b"Basic", b"its-own", b"eyJ"))]
+                self.assertEqual(passed, [] if fields[0] == key else foreign)
+
+    def test_credentials_that_do_not_count(self):
+        server = self.server(PLAIN)
+        good = self.visitor(server, private)
+        for _ in range(2):
+            self.assertIn(b" 200 ", good.ask(fields=[b"X-Daytona-Preview-Token: " + TOKEN.encode()])[0])
+        before = proxy.state()["short"]
+        for fields in ([], [b"X-Daytona-Preview-Token: " + TOKEN[:-1].encode()], [b"X-Daytona-Preview-Token:", b"X-Daytona-Preview-Token: " + TOKEN.encode()],
+                       [b"Authorization: Basic " + KEY.encode()], [b"Authorization: Bearer " + KEY[:-1].encode()],
+                       [b"Authorization: Bearer x", b"Authorization: Bearer " + KEY.encode()]):
+            with self.subTest(fields=fields):
+                self.assertIn(b" 401 ", self.visitor(server, private).ask(fields=fields)[0])
+        self.assertEqual(proxy.state()["short"], before)
 
     def test_answers(self):
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
