@@ -3,6 +3,7 @@
 import collections
 import concurrent.futures
 import contextlib
+import glob
 import os
 import pathlib
 import signal
@@ -162,14 +163,17 @@ class RestartTest(Transitions, unittest.TestCase):
 
     def kill_everything(self, server):
         """As a power cut: every process of this server and its sandboxes at once, nobody cleans up."""
-        roles = [server.process.pid, server.role_pid("control"), server.role_pid("runner")]
-        inside = [int(pid) for path in pathlib.Path("/sys/fs/cgroup").rglob(f"sebring-{server.instance()}/**/cgroup.procs")
-                  for pid in path.read_text().split()]
-        for pid in [p for p in roles if p] + inside:
-            try:
+        for pid in (server.process.pid, server.role_pid("control"), server.role_pid("runner")):
+            if pid:
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        # Nobody makes or removes groups any more; processes may still be on their way into one, and frozen ones stay.
+        killed = set()
+        while inside := self.processes_inside(server) - killed:
+            for pid in inside:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            killed |= inside
+            time.sleep(0.005)
         server.process.wait()
         server.process.stdout.close()
         server.process = None
@@ -178,6 +182,15 @@ class RestartTest(Transitions, unittest.TestCase):
         for path in (server.data / "runner").rglob("*"):
             if path.is_file() and now.encode() in path.read_bytes():
                 path.write_bytes(path.read_bytes().replace(now.encode(), before.encode()))
+
+    @staticmethod
+    def processes_inside(server):
+        pids = []
+        for tree in glob.glob(f"/sys/fs/cgroup/sebring-{server.instance()}") + glob.glob(f"/sys/fs/cgroup/*/sebring-{server.instance()}"):
+            for directory, _, _ in os.walk(tree):
+                with contextlib.suppress(OSError):
+                    pids += (pathlib.Path(directory) / "cgroup.procs").read_text().split()
+        return {int(pid) for pid in pids}
 
     def test_clean_stop_within_five_seconds(self):
         server = self.with_server()
