@@ -147,12 +147,8 @@ void set_identity(Control& control, Sandbox& sandbox, const CreateSandbox& asked
   }
 }
 
-// Everything that can be refused without having done anything.
-struct Plan {
-  Sandbox sandbox;
-  std::optional<Held> linked_to;
-};
-asio::awaitable<Result<Plan>> plan(Control& control, const CreateSandbox& asked) {
+// Everything that can be refused without having done or waited for anything.
+asio::awaitable<Result<Sandbox>> plan(Control& control, const CreateSandbox& asked) {
   SB_CO_CHECK(check_space(control));
   Sandbox sandbox;
   sandbox.organization_id = asked.organization_id;
@@ -168,9 +164,8 @@ asio::awaitable<Result<Plan>> plan(Control& control, const CreateSandbox& asked)
   }
   SB_CO_CHECK(co_await set_snapshot(control, sandbox, asked));
   SB_CO_CHECK(model::check_per_sandbox(sandbox.resources, control.config.limits));
-  SB_CO_TRY(auto linked_to, co_await set_linked(control, sandbox, asked));
   set_identity(control, sandbox, asked);
-  co_return Plan{std::move(sandbox), std::move(linked_to)};
+  co_return std::move(sandbox);
 }
 
 // Nothing of a sandbox that could not be started stays, its quota least of all. What the runner may hold of it is
@@ -223,9 +218,9 @@ Result<std::string> resolve_region(const ControlConfig& config, const std::strin
 asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox asked) {
   SB_CO_TRY(auto repeated, co_await begin_request(control, asked.organization_id, asked.request));
   if (repeated.made) co_return std::move(*repeated.made);
-  SB_CO_TRY(auto planned, co_await plan(control, asked));
-  Sandbox& sandbox = planned.sandbox;
-  SB_CO_TRY(auto pass, co_await control.creates.enter());
+  SB_CO_TRY(Sandbox sandbox, co_await plan(control, asked));
+  SB_CO_TRY(const auto pass, co_await control.creates.enter());
+  SB_CO_TRY(const auto linked_to, co_await set_linked(control, sandbox, asked));
 
   NameReservation name(control, sandbox.organization_id, sandbox.name);
   SB_CO_CHECK(co_await name.check());

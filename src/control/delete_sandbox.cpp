@@ -9,7 +9,7 @@ asio::awaitable<void> delete_linked(Control& control, std::string parent_id) {
   auto linked = co_await control.store.sandboxes.linked_to(parent_id);
   if (!linked) co_return;
   for (const Sandbox& child : *linked) {
-    auto held = co_await hold(control, child.organization_id, child.id, true);
+    auto held = co_await hold(control, child.organization_id, child.id, Lines::Turn::first);
     if (held) (void)co_await destroy_sandbox(control, *held);
   }
 }
@@ -17,7 +17,7 @@ asio::awaitable<void> delete_linked(Control& control, std::string parent_id) {
 }  // namespace
 
 asio::awaitable<Result<Sandbox>> delete_sandbox(Control& control, std::string organization_id, std::string sandbox) {
-  SB_CO_TRY(auto held, co_await hold(control, organization_id, sandbox, true));
+  SB_CO_TRY(auto held, co_await hold(control, organization_id, sandbox, Lines::Turn::first));
   SB_CO_TRY(auto verdict, model::may(model::Action::destroy, held.sandbox.visible()));
   if (verdict == model::Verdict::nothing_to_do) co_return std::move(held.sandbox);
   SB_CO_TRY(auto forks, co_await control.store.sandboxes.forks_of(held.sandbox.id, false));

@@ -1,5 +1,6 @@
 #include "base/random.h"
 #include "base/text.h"
+#include "control/archive_job.h"
 #include "control/create_sandbox.h"
 #include "control/linked_group.h"
 #include "control/log.h"
@@ -53,6 +54,30 @@ asio::awaitable<void> give_up(Control& control, Sandbox child, db::Pending inser
   (void)co_await destroy_sandbox(control, held);
 }
 
+// As it is, with others who fork it; alone when it has to be brought to rest first.
+asio::awaitable<Result<Held>> hold_parent(Control& control, const std::string& organization_id,
+                                          const std::string& sandbox) {
+  SB_CO_TRY(auto together, co_await hold(control, organization_id, sandbox, Lines::Turn::together));
+  SB_CO_TRY(const auto verdict, model::may(model::Action::fork, together.sandbox.visible()));
+  if (verdict != model::Verdict::wait) co_return std::move(together);
+  together.place.leave();
+  SB_CO_TRY(auto held, co_await hold(control, organization_id, sandbox));
+  SB_CO_CHECK(co_await may_now(control, held, model::Action::fork));
+  co_return std::move(held);
+}
+
+// However many forks of one sandbox are asked for at once, few stand in its line; and who has to wait for the sandbox
+// itself does not stand in the way of other creates.
+asio::awaitable<Result<Gate::Pass>> wait_for_turn(Control& control, const std::string& organization_id,
+                                                  const std::string& sandbox) {
+  const auto* live = control.live.find(sandbox);
+  if (live == nullptr || live->organization_id != organization_id || model::is_transitional(live->state)) {
+    SB_CO_TRY(const auto found, co_await get_sandbox(control, organization_id, sandbox));
+    SB_CO_CHECK(co_await wait_for_rest(control, organization_id, found.id));
+  }
+  co_return co_await control.creates.enter();
+}
+
 }  // namespace
 
 asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string organization_id, std::string sandbox,
@@ -61,9 +86,8 @@ asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string orga
   if (repeated.made) co_return std::move(*repeated.made);
   SB_CO_CHECK(check_space(control));
   if (name) SB_CO_CHECK(model::check_name(*name));
-  SB_CO_TRY(auto held, co_await hold(control, organization_id, sandbox));
-  SB_CO_CHECK(co_await may_now(control, held, model::Action::fork));
-  SB_CO_TRY(auto pass, co_await control.creates.enter());
+  SB_CO_TRY(const auto pass, co_await wait_for_turn(control, organization_id, sandbox));
+  SB_CO_TRY(auto held, co_await hold_parent(control, organization_id, sandbox));
   Sandbox child = child_of(control, held.sandbox, name);
   NameReservation reserved(control, organization_id, child.name);
   SB_CO_CHECK(co_await reserved.check());

@@ -22,11 +22,12 @@ Error sandbox_not_found(std::string_view id_or_name) {
   return Error(Errc::not_found, "Sandbox with ID or name " + std::string(id_or_name) + " not found");
 }
 
-asio::awaitable<Result<Held>> hold(Control& control, std::string organization_id, std::string id_or_name, bool first) {
+asio::awaitable<Result<Held>> hold(Control& control, std::string organization_id, std::string id_or_name,
+                                   Lines::Turn turn) {
   SB_CO_TRY(auto found, co_await control.store.sandboxes.find(organization_id, id_or_name));
   if (!found) co_return fail(sandbox_not_found(id_or_name));
-  if (auto place = control.lines.try_enter(found->id)) co_return Held{std::move(*place), std::move(*found)};
-  SB_CO_TRY(auto place, co_await control.lines.enter(found->id, first));
+  if (auto place = control.lines.try_enter(found->id, turn)) co_return Held{std::move(*place), std::move(*found)};
+  SB_CO_TRY(auto place, co_await control.lines.enter(found->id, turn));
   SB_CO_TRY(auto again, co_await control.store.sandboxes.find(organization_id, found->id));
   if (!again) co_return fail(sandbox_not_found(id_or_name));
   co_return Held{std::move(place), std::move(*again)};

@@ -16,9 +16,9 @@ struct Held {
 };
 
 // By id or name within the organization. Errc::not_found as the wire says it, also when it was deleted while we stood
-// in line. `first`: go before the others.
+// in line. Who holds it together with others does not change it.
 asio::awaitable<Result<Held>> hold(Control& control, std::string organization_id, std::string id_or_name,
-                                   bool first = false);
+                                   Lines::Turn turn = Lines::Turn::in_line);
 // By id whoever owns it; destroyed ones too (nullopt only when there is no row).
 asio::awaitable<Result<std::optional<Held>>> hold_by_id(Control& control, std::string id);
 

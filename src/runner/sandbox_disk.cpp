@@ -59,7 +59,8 @@ asio::awaitable<Result<Usage>> Sandboxes::usage(std::string id) {
 }
 
 asio::awaitable<Result<bj::object>> Sandboxes::fork(std::string id, ForkOrder order) {
-  SB_CO_TRY(auto locked, co_await lock(id));
+  // Copies of one disk that are made at once share a commit of the file system.
+  SB_CO_TRY(auto locked, co_await lock(id, Gate::Kind::together));
   Handle parent = locked.sandbox;
   if (order.new_id == id) co_return fail(Errc::conflict, "a sandbox cannot be its own fork");
   if (Handle existing = find(order.new_id); existing && !existing->removed && !existing->record.disk.empty())
@@ -78,21 +79,21 @@ asio::awaitable<Result<bj::object>> Sandboxes::fork(std::string id, ForkOrder or
   record.paused = false;
   record.cause.reset();
   if (order.disk_bytes) record.limits.disk_bytes = order.disk_bytes;
-  Record changed_parent = parent->record;
+  const std::string disk = parent->record.disk;
+  const std::uint64_t limit = parent->record.limits.disk_bytes;
+  std::uint64_t held = 0;
   auto copied = co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<void> {
     auto& pool = parts_.host.pool();
     SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record)));
-    auto done = pool.copy_upper(changed_parent.disk, record.disk, record.limits.disk_bytes);
+    auto done = pool.copy_upper(disk, record.disk, record.limits.disk_bytes);
     if (!done) {
       parts_.journal.append_gone(record.disk);
       return done;
     }
     // What the child holds still counts as the parent's.
     if (pool.quotas() == os::btrfs::Quotas::simple) {
-      SB_TRY(auto used, pool.usage(changed_parent.disk));
-      changed_parent.disk_held_bytes = used;
-      SB_CHECK(pool.set_limit(changed_parent.disk, changed_parent.limits.disk_bytes + used));
-      parts_.journal.append(changed_parent);
+      SB_TRY(held, pool.usage(disk));
+      SB_CHECK(pool.set_limit(disk, limit + held));
     }
     return {};
   });
@@ -101,7 +102,10 @@ asio::awaitable<Result<bj::object>> Sandboxes::fork(std::string id, ForkOrder or
     sandboxes_.erase(order.new_id);
     co_return fail(about_room(std::move(copied).error()).while_doing("fork sandbox " + id));
   }
-  parent->record.disk_held_bytes = changed_parent.disk_held_bytes;
+  if (held != 0 && held != parent->record.disk_held_bytes) {
+    parent->record.disk_held_bytes = held;
+    parts_.journal.append(parent->record);
+  }
   child->record = std::move(record);
   co_return report_of(*child);
 }

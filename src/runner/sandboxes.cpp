@@ -36,12 +36,12 @@ Sandboxes::Handle Sandboxes::find(const std::string& id) const {
   return found == sandboxes_.end() ? nullptr : found->second;
 }
 
-asio::awaitable<Result<Sandboxes::Locked>> Sandboxes::lock(std::string id) {
+asio::awaitable<Result<Sandboxes::Locked>> Sandboxes::lock(std::string id, Gate::Kind kind) {
   if (closed_) co_return fail(Errc::unavailable, "the runner is ending");
   for (;;) {
     Handle sandbox = find(id);
     if (!sandbox) co_return fail(Errc::not_found, "this runner has no sandbox " + id);
-    Gate::Pass pass = co_await Gate::enter(sandbox->gate);
+    Gate::Pass pass = co_await Gate::enter(sandbox->gate, kind);
     if (!sandbox->removed) co_return Locked{std::move(sandbox), std::move(pass)};
   }
 }

@@ -101,7 +101,7 @@ class Sandboxes {
     Handle sandbox;
     Gate::Pass pass;
   };
-  asio::awaitable<Result<Locked>> lock(std::string id);
+  asio::awaitable<Result<Locked>> lock(std::string id, Gate::Kind kind = Gate::Kind::alone);
   asio::awaitable<Locked> lock_or_make(std::string id);
 
   asio::awaitable<Result<void>> start(Handle sandbox, Spec spec);

@@ -21,24 +21,27 @@ void Signal::notify_all() {
   for (auto& timer : woken) timer->cancel();
 }
 
-asio::awaitable<Gate::Pass> Gate::enter(std::shared_ptr<Gate> gate) {
-  if (gate->taken_) {
+asio::awaitable<Gate::Pass> Gate::enter(std::shared_ptr<Gate> gate, Kind kind) {
+  const bool joins = kind == Kind::together && gate->kind_ == Kind::together && gate->waiters_.empty();
+  if (gate->inside_ == 0 || joins) {
+    ++gate->inside_;
+    gate->kind_ = kind;
+  } else {
     auto timer = std::make_shared<asio::steady_timer>(gate->executor_, asio::steady_timer::time_point::max());
-    gate->waiters_.push_back(timer);
-    co_await timer->async_wait(kToken);  // the leaver hands over: taken_ stays set
+    gate->waiters_.push_back({timer, kind});
+    co_await timer->async_wait(kToken);  // the leaver has counted us in
   }
-  gate->taken_ = true;
   co_return Pass(gate);
 }
 
 void Gate::leave() {
-  if (waiters_.empty()) {
-    taken_ = false;
-    return;
-  }
-  auto next = std::move(waiters_.front());
-  waiters_.pop_front();
-  next->cancel();
+  if (--inside_ > 0 || waiters_.empty()) return;
+  kind_ = waiters_.front().kind;
+  do {
+    waiters_.front().timer->cancel();
+    waiters_.pop_front();
+    ++inside_;
+  } while (kind_ == Kind::together && !waiters_.empty() && waiters_.front().kind == Kind::together);
 }
 
 }  // namespace sebring::runner

@@ -24,10 +24,11 @@ class Signal {
   std::vector<std::shared_ptr<asio::steady_timer>> waiters_;
 };
 
-// One holder at a time, in the order of asking.
+// One holder at a time, in the order of asking; or several who say so.
 class Gate {
  public:
   explicit Gate(asio::any_io_executor executor) : executor_(std::move(executor)) {}
+  enum class Kind { alone, together };
 
   class Pass {
    public:
@@ -41,13 +42,18 @@ class Gate {
    private:
     std::shared_ptr<Gate> gate_;
   };
-  static asio::awaitable<Pass> enter(std::shared_ptr<Gate> gate);
+  static asio::awaitable<Pass> enter(std::shared_ptr<Gate> gate, Kind kind = Kind::alone);
 
  private:
   void leave();
   asio::any_io_executor executor_;
-  bool taken_ = false;
-  std::deque<std::shared_ptr<asio::steady_timer>> waiters_;
+  std::size_t inside_ = 0;
+  Kind kind_ = Kind::alone;  // of those inside
+  struct Waiter {
+    std::shared_ptr<asio::steady_timer> timer;
+    Kind kind = Kind::alone;
+  };
+  std::deque<Waiter> waiters_;
 };
 
 }  // namespace sebring::runner

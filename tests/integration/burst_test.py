@@ -39,6 +39,27 @@ class Admission(ServerTest):
         self.assertEqual(self.server.execute(self.box(), "echo on")["result"], "on\n")
 
 
+class Forking(ServerTest):
+    def test_many_forks_of_one_at_once(self):
+        count = 150
+        parent = self.box()
+        self.server.execute(parent, "echo kept > /home/daytona/file")
+        start = threading.Barrier(count)
+
+        def fork(_):
+            start.wait()
+            status, child, _ = self.server.request("POST", f"/api/sandbox/{parent}/fork", {})
+            return status, child, self.server.execute(child["id"], "cat /home/daytona/file")["result"] if status == 200 else None
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            answers = list(pool.map(fork, range(count)))
+        self.assertEqual({(status, result) for status, _, result in answers}, {(200, "kept\n")}, answers)
+        forks = sorted(child["id"] for _, child, _ in answers)
+        self.assertEqual(sorted(child["id"] for child in self.good("GET", f"/api/sandbox/{parent}/forks")), forks)
+        self.assertEqual(self.server.request("DELETE", f"/api/sandbox/{parent}")[0], 400)
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            self.assertEqual({status for status, _, _ in pool.map(lambda box: self.server.request("DELETE", f"/api/sandbox/{box}"), forks)}, {200})
+
+
 class Listening(ServerTest):
     CLIENTS = 500
 
