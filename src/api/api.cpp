@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include "api/error_response.h"
+#include "api/not_there.h"
 #include "api/openapi.h"
 #include "api/routes.h"
 #include "base/random.h"
@@ -110,7 +111,7 @@ asio::awaitable<Result<net::Response>> Api::run(net::Exchange& exchange) {
   SB_CO_TRY(auto caller, co_await authorize(context_, *entry, head));
   if (entry->handler == nullptr) {
     co_return fail(Errc::not_implemented,
-                   head.method + " " + std::string(entry->pattern) + " is not available in this version of sebring");
+                   not_there(head.method + " " + std::string(entry->pattern), instead_of(entry->pattern)));
   }
   ApiRequest request{exchange, match.parameters, net::Query(head.query), std::move(caller)};
   co_return co_await entry->handler(context_, request);

@@ -95,7 +95,7 @@ TEST_CASE("who asks without a key, or with too little of one") {
     if (route.auth == Auth::key && route.handler == nullptr) {
       const auto missing = server.ask(method, filled(route.pattern), "{}");
       CHECK(missing.status == 501);
-      CHECK(missing.message().ends_with("is not available in this version of sebring"));
+      CHECK(missing.message().find("is not available in this version of sebring") != std::string::npos);
     }
   }
 }
@@ -169,7 +169,11 @@ TEST_CASE("bad bodies and queries change nothing") {
       {"POST", "/sandbox", R"({"target": "mars"})", 404, "Region not found"},
       {"POST", "/sandbox", R"({"volumes": [{"volumeId": "v"}]})", 400, "volumes.0.mountPath"},
       {"POST", "/sandbox", R"({"volumes": [{"volumeId": "v", "mountPath": "/etc"}]})", 400, "system directory"},
-      {"POST", "/sandbox", R"({"buildInfo": {"dockerfileContent": "FROM x"}})", 501, "buildInfo is not available"},
+      {"POST", "/sandbox", R"({"buildInfo": {"dockerfileContent": "FROM x"}})", 501, "snapshots are made of sandboxes"},
+      {"POST", "/sandbox", R"({"image": "python:3.12"})", 501, "image is not available"},
+      {"POST", "/sandbox", R"({"domainAllowList": "a.com"})", 501, "networkAllowList takes addresses"},
+      {"POST", "/snapshots", R"({"name": "n", "imageName": "python:3.12"})", 501, "snapshots are made of sandboxes"},
+      {"POST", "/volumes", R"({"name": "v"})", 501, "a stopped sandbox keeps its disk"},
       {"POST", "/sandbox", R"({"buildInfo": {}, "snapshot": "x"})", 400, "when using a build info entry"},
       {"POST", "/sandbox", R"({"secrets": [{"A": "b"}]})", 501, "secrets is not available"},
       {"POST", "/sandbox", R"({"gpuType": ["H100"]})", 501, "gpuType is not available"},

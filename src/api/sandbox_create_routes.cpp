@@ -1,6 +1,7 @@
 #include <boost/json.hpp>
 
 #include "api/handlers.h"
+#include "api/not_there.h"
 #include "api/request.h"
 #include "api/sandbox_json.h"
 #include "base/text.h"
@@ -15,15 +16,17 @@ namespace bj = boost::json;
 
 // Fields that change what the sandbox is. Taking them without doing what they say would be a lie.
 Result<void> refuse_unknown_abilities(json::ObjectReader& body) {
-  const auto missing = [](std::string_view field) {
-    return fail(Errc::not_implemented, std::string(field) + " is not available in this version of sebring");
+  const auto missing = [](std::string_view field, std::string_view instead = {}) {
+    return fail(Errc::not_implemented, not_there(field, instead));
   };
+  // SDKs send `buildInfo` for the image that their user wrote; examples for curl have `image`.
   if (body.has("buildInfo")) {
     if (!trim(body.text("snapshot").value_or("")).empty()) {
       return fail(Errc::invalid_argument, "Cannot specify a snapshot when using a build info entry");
     }
-    return missing("buildInfo");
+    return missing("image (buildInfo)", kInsteadOfImages);
   }
+  if (!trim(body.text("image").value_or("")).empty()) return missing("image", kInsteadOfImages);
   for (std::string_view field : {"outboundProxyUrl", "otelEndpointOverride"}) {
     if (!body.text(field).value_or("").empty()) return missing(field);
   }
@@ -127,7 +130,8 @@ SEBRING_HANDLER(snapshot_sandbox) {
   auto name = body.required_text("name");
   const bool memory = body.boolean("includeMemory").value_or(false);
   SB_CO_CHECK(body.finish());
-  if (memory) co_return fail(Errc::not_implemented, "includeMemory is not available in this version of sebring");
+  if (memory)
+    co_return fail(Errc::not_implemented, not_there("includeMemory", "without it, a snapshot holds the disk"));
   SB_CO_TRY(auto sandbox, co_await control::snapshot_sandbox(context.control, request.caller.organization_id,
                                                              request.path["id"], std::move(name)));
   co_return json_response(200, sandbox_json(context.control.config, sandbox));

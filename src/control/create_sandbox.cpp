@@ -29,7 +29,8 @@ Result<void> set_network(Sandbox& sandbox, const CreateSandbox& asked) {
   }
   if (asked.domain_allow_list && !trim(*asked.domain_allow_list).empty()) {
     SB_TRY(auto domains, model::parse_domain_list(*asked.domain_allow_list));
-    return fail(Errc::not_implemented, "domainAllowList is not available in this version of sebring");
+    return fail(Errc::not_implemented,
+                "domainAllowList is not available in this version of sebring: networkAllowList takes addresses");
   }
   return {};
 }

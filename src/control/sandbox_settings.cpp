@@ -110,7 +110,8 @@ asio::awaitable<Result<Sandbox>> set_network(Control& control, std::string organ
   }
   if (change.domain_list && !trim(*change.domain_list).empty()) {
     SB_CO_CHECK(model::parse_domain_list(*change.domain_list));
-    co_return fail(Errc::not_implemented, "domainAllowList is not available in this version of sebring");
+    co_return fail(Errc::not_implemented,
+                   "domainAllowList is not available in this version of sebring: networkAllowList takes addresses");
   }
   SB_CO_TRY(auto held, co_await hold_living(control, organization_id, sandbox));
   Sandbox& row = held.sandbox;
