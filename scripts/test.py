@@ -134,13 +134,13 @@ def stage_root():
 
 def stage_toolbox():
     for script in sorted(INTEGRATION.glob("toolbox_*_test.py")):
-        run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=420)
+        run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=900)
 
 
 def stage_integration():
     for script in sorted(INTEGRATION.glob("*_test.py")):
         if not script.name.startswith("toolbox_") and not script.name.endswith("_browser_test.py"):
-            run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=420)
+            run(script.stem, ["python3", "-W", "ignore", script], cwd=INTEGRATION, timeout=900)
 
 
 def stage_browser():

@@ -29,6 +29,7 @@ class FakeRunner final : public RunnerClient {
   bool reachable = true;               // else every call is Errc::unavailable
   std::chrono::milliseconds delay{0};  // of every call that changes something
   std::chrono::milliseconds archive_delay{0};
+  std::chrono::milliseconds get_delay{0};
   int calls = 0;
   int restored = 0;                     // archives unpacked
   std::function<void()> before_change;  // at the beginning of every call that changes something
@@ -61,6 +62,7 @@ class FakeRunner final : public RunnerClient {
     co_return all;
   }
   asio::awaitable<Result<RunnerReport>> get(std::string id) override {
+    co_await sleep(get_delay);
     if (!reachable) co_return gone();
     if (!held.contains(id)) co_return fail(Errc::not_found, "no sandbox " + id);
     co_return held[id];

@@ -22,7 +22,7 @@ TEST_CASE("idle sandboxes are stopped after their time, whatever the wall clock 
   bench.restart();
   REQUIRE(bench.until([&] { return bench.life->reconciler.in_step(); }));
   bench.life->reaper.look();
-  bench.until([&] { return bench.state(made.id) != SandboxState::started; });
+  bench.until([&] { return bench.state(made.id) != SandboxState::started; }, std::chrono::seconds(2));
   CHECK(bench.state(made.id) == SandboxState::started);
   bench.clock.advance_minutes(14);
   bench.life->reaper.look();

@@ -21,6 +21,8 @@ constexpr std::chrono::milliseconds kReconnectMax = 1s;
 constexpr std::chrono::milliseconds kLookAgain = 20s;
 // Together longer than any call to the runner may take.
 constexpr int kLooksAfterConnect = 2;
+// Some rows cost a commit each; a disk that others keep busy has needed a second for one.
+constexpr std::chrono::milliseconds kFirstComparisonMax = 15s;
 constexpr std::chrono::milliseconds kRepairFirst = 200ms;
 constexpr std::chrono::milliseconds kRepairMax = 10s;
 
@@ -98,6 +100,9 @@ asio::awaitable<void> Reconciler::first_look(std::chrono::milliseconds longest) 
   if (looked_) co_return;
   first_look_.expires_after(longest);
   co_await first_look_.async_wait(asio::as_tuple(asio::use_awaitable));
+  if (looked_ || !looking_) co_return;
+  first_look_.expires_after(kFirstComparisonMax);
+  co_await first_look_.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 asio::awaitable<bool> Reconciler::pause(std::chrono::milliseconds time) {
@@ -138,7 +143,9 @@ asio::awaitable<Result<void>> Reconciler::compare_inventory() {
   std::vector<std::string> resting, moving;
   for (const auto& [id, live] : control_.live.all())
     (model::is_transitional(live.state) ? moving : resting).push_back(id);
+  looking_ = true;
   co_await compare_all(resting, held);
+  looking_ = false;
   looked_ = true;
   first_look_.cancel();
   co_await compare_all(moving, held);

@@ -20,7 +20,8 @@ class Reconciler {
   // Starts the background work in control.tasks.
   void start();
   // Returns when what rests has been compared with the runner's inventory for the first time: from then on rows say
-  // what is, also after a reboot. `longest`: without a runner the rows are served as they are.
+  // what is, also after a reboot. `longest`: without a runner the rows are served as they are. A comparison that has
+  // begun by then is waited for, since what it has not reached yet would be told wrongly.
   asio::awaitable<void> first_look(std::chrono::milliseconds longest);
   // Whether the runner was reached and its inventory compared since it was lost last.
   bool in_step() const { return in_step_; }
@@ -43,6 +44,7 @@ class Reconciler {
   Control& control_;
   std::set<std::string> repairing_;
   bool in_step_ = false;
+  bool looking_ = false;
   bool looked_ = false;
   asio::steady_timer first_look_;
   int comparisons_due_ = 0;

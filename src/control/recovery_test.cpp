@@ -47,6 +47,20 @@ TEST_CASE("after a reboot nothing is served before the rows say so") {
   }
 }
 
+TEST_CASE("what has begun to be compared when the time is over is compared to its end") {
+  TestBench bench;
+  std::vector<std::string> ids;
+  for (int i = 0; i < 24; ++i) ids.push_back(bench.create().id);
+  for (const std::string& id : ids) bench.runner.held[id].state = RunnerState::stopped;
+  bench.runner.get_delay = std::chrono::milliseconds(500);  // eight at once
+  bench.restart();
+  bench.run([](Reconciler& reconciler) -> asio::awaitable<bool> {
+    co_await reconciler.first_look(std::chrono::seconds(1));
+    co_return true;
+  }(bench.life->reconciler));
+  for (const std::string& id : ids) CHECK(bench.state(id) == SandboxState::stopped);
+}
+
 TEST_CASE("without a runner the rows are served as they are") {
   TestBench bench;
   const auto made = bench.create();

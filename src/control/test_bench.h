@@ -103,10 +103,10 @@ struct TestBench {
     if (thrown) std::rethrow_exception(thrown);
     return std::move(*outcome);
   }
-  // Lets background work go on until `done` says so; false after two seconds.
+  // Lets background work go on until `done` says so; false after `longest`, which a busy machine does not reach.
   template <class Done>
-  bool until(Done done) {
-    const auto end = Steady::now() + std::chrono::seconds(2);
+  bool until(Done done, std::chrono::seconds longest = std::chrono::seconds(60)) {
+    const auto end = Steady::now() + longest;
     io.restart();
     while (!done()) {
       if (Steady::now() > end) return false;

@@ -73,12 +73,15 @@ class Rig {
   template <class Work>
   void run(Work work) {
     std::exception_ptr thrown;
+    bool done = false;
     asio::co_spawn(io_, work(*this), [&](std::exception_ptr e) {
       thrown = e;
+      done = true;
       io_.stop();
     });
     io_.restart();
-    io_.run_for(std::chrono::seconds(20));
+    io_.run_for(std::chrono::seconds(60));
+    REQUIRE(done);
     if (thrown) std::rethrow_exception(thrown);
   }
   asio::awaitable<std::string> raw(std::string text) {
@@ -148,10 +151,10 @@ asio::awaitable<void> bad_input(Rig& rig) {
 asio::awaitable<void> client_side(Rig& rig) {
   Client client([port = rig.port()] { return connect_tcp("127.0.0.1", port); });
   for (int i = 0; i < 3; ++i) {
-    auto answer = co_await client.ask("POST", "/echo", {}, std::string(300'000, 'y'), std::chrono::seconds(5));
+    auto answer = co_await client.ask("POST", "/echo", {}, std::string(300'000, 'y'), std::chrono::seconds(30));
     REQUIRE(answer.has_value());
     CHECK(answer->body.size() == 300'005);
-    auto streamed = co_await client.ask("GET", "/stream", {}, "", std::chrono::seconds(5));
+    auto streamed = co_await client.ask("GET", "/stream", {}, "", std::chrono::seconds(30));
     REQUIRE(streamed.has_value());
     CHECK(streamed->body == "piece0;piece1;piece2;");
   }

@@ -38,7 +38,7 @@ struct Fixture {
       io.stop();
     });
     io.restart();
-    io.run_for(std::chrono::seconds(20));
+    io.run_for(std::chrono::seconds(60));
     CHECK(done);
   }
 
@@ -113,8 +113,13 @@ TEST_CASE("what can not start says at which step") {
       CHECK(status.error().os_errno() == r.error);
     }(fixture, row));
   }
-  fixture.run([](Fixture& f) -> asio::awaitable<void> { co_await nap(f.io, 100); }(fixture));
-  CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);  // nothing is left
+  fixture.run([](Fixture& f) -> asio::awaitable<void> {
+    auto some_left = [info = siginfo_t{}]() mutable {
+      return ::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+    };
+    for (int i = 0; i < 1000 && some_left(); ++i) co_await nap(f.io, 20);
+    CHECK(!some_left());
+  }(fixture));
 }
 
 TEST_CASE("NUL characters are refused, not cut") {
@@ -160,7 +165,7 @@ TEST_CASE("kill_tree ends what left the group and the session") {
         shell("setsid sh -c 'setsid sleep 1000 & sleep 1000' & for i in 1 2 3 4 5; do sleep 1000 & done; wait"));
     REQUIRE(process.has_value());
     std::vector<pid_t> tree;
-    for (int i = 0; i < 100 && tree.size() < 9; ++i) {
+    for (int i = 0; i < 1000 && tree.size() < 9; ++i) {
       co_await nap(f.io, 20);
       tree = tree_of(read_processes(), (*process)->pid());
     }
@@ -168,7 +173,7 @@ TEST_CASE("kill_tree ends what left the group and the session") {
     co_await (*process)->kill_tree();
     CHECK((co_await (*process)->wait()).signal == SIGKILL);
     for (pid_t member : tree) {
-      for (int i = 0; i < 100 && read_process(member); ++i) co_await nap(f.io, 10);
+      for (int i = 0; i < 1000 && read_process(member); ++i) co_await nap(f.io, 10);
       CHECK(!read_process(member));
     }
   }(fixture));
@@ -179,7 +184,7 @@ TEST_CASE("orphans are reaped") {
   fixture.run([](Fixture& f) -> asio::awaitable<void> {
     auto pipe = make_output_pipe();
     REQUIRE(pipe.has_value());
-    StartSpec spec = shell("setsid sh -c 'sleep 0.1' & echo $!");
+    StartSpec spec = shell("setsid sleep 1000 & echo $!");
     spec.stdio[1] = pipe->write_end.get();
     auto process = co_await f.spawner->start(spec);
     REQUIRE(process.has_value());
@@ -189,7 +194,8 @@ TEST_CASE("orphans are reaped") {
     REQUIRE(::read(pipe->read_end.get(), text, sizeof text - 1) > 0);
     const pid_t orphan = static_cast<pid_t>(std::atoi(text));
     CHECK(read_process(orphan));
-    for (int i = 0; i < 100 && read_process(orphan); ++i) co_await nap(f.io, 20);
+    ::kill(orphan, SIGKILL);
+    for (int i = 0; i < 1000 && read_process(orphan); ++i) co_await nap(f.io, 20);
     CHECK(!read_process(orphan));
   }(fixture));
 }
@@ -203,7 +209,7 @@ TEST_CASE("many at once") {
       if (++ended == 200) fixture.io.stop();
     });
   }
-  fixture.io.run_for(std::chrono::seconds(30));
+  fixture.io.run_for(std::chrono::seconds(60));
   CHECK(ended == 200);
 }
 

@@ -27,7 +27,9 @@ class FullPoolTest(Transitions, unittest.TestCase):
         """To the last page: what one is refused another may still find room for."""
         for _ in range(3):
             for box in boxes:
-                self.server.execute(box, "head -c 3G /dev/urandom >> /home/daytona/fill; sync", timeout=180)
+                status, answer = self.call(self.server, "POST", f"/toolbox/{box}/process/execute",
+                                           {"command": "head -c 3G /dev/urandom >> /home/daytona/fill; sync", "timeout": 180}, timeout=200)
+                self.assertEqual(status, 200, answer)
             if self.free() < 1 << 20:
                 return
         self.fail(f"{self.free()} bytes are free")

@@ -19,8 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "integratio
 from harness import Leftovers, Server  # noqa: E402
 from importers import ImporterKiller, importers  # noqa: E402
 from traces import assert_nothing_left  # noqa: E402
-from transitions import CONVERGE_SECONDS, DEAF, RESTS, Transitions  # noqa: E402
-
+from transitions import CONVERGE_SECONDS, DEAF, Transitions  # noqa: E402
 
 
 class HangTest(Transitions, unittest.TestCase):
@@ -43,8 +42,7 @@ class HangTest(Transitions, unittest.TestCase):
             self.addCleanup(self.kill_if_there, server, role, victim)
             self.until(f"{role} is killed and started again", lambda: server.role_pid(role) not in (None, victim))
             server.wait_serving(CONVERGE_SECONDS)
-            self.until("all at rest", lambda: self.states(server) is not None and set(self.states(server).values()) <= set(RESTS),
-                       CONVERGE_SECONDS - (time.monotonic() - begun))
+            self.until_at_rest(server, CONVERGE_SECONDS - (time.monotonic() - begun))
             answers = {what: asked.result() for what, asked in pending.items()}
         self.check(server, role, boxes, answers, bystander)
 
@@ -110,11 +108,11 @@ class HangTest(Transitions, unittest.TestCase):
             for call in [*calls, ("DELETE", f"/api/sandbox/{box}")]:
                 status, answer = self.call(server, *call)
                 self.assertEqual(status, 200, (call, answer))
-            self.assertLess(time.monotonic() - begun, 8, verb)
+            self.assertLess(time.monotonic() - begun, 20, verb)  # a copy that stands still is given up after 30 s
             self.assertEqual(self.call(server, "GET", f"/api/sandbox/{box}")[0], 404)
             asked.join(10)
             self.assertFalse(asked.is_alive(), verb)
-            self.until("the work ends", lambda: not importers(server.role_pid("runner")), 5)
+            self.until("the work ends", lambda: not importers(server.role_pid("runner")), 20)
         assert_nothing_left(server)
 
     def test_a_hung_toolbox(self):
@@ -181,9 +179,8 @@ class HangTest(Transitions, unittest.TestCase):
         with contextlib.suppress(OSError):
             while filler.write(b"x" * 4096):
                 pass
-        self.until("creates are refused", lambda: self.call(server, "POST", "/api/sandbox", {"snapshot": "daytona-small"})[0] == 503, 30)
-        status, refused = self.call(server, "POST", "/api/sandbox", {"snapshot": "daytona-small"})
-        self.assertEqual(status, 503, refused)
+        refused = self.until("creates are refused", lambda: (lambda answer: answer[1] if answer[0] == 503 else None)(
+            self.call(server, "POST", "/api/sandbox", {"snapshot": "daytona-small"})), 30)
         self.assertIn("disk", refused["message"])
         self.assertEqual(self.call(server, "GET", "/api/sandbox")[0], 200)
         self.assertEqual(self.call(server, "GET", f"/api/sandbox/{boxes[0]}")[1]["state"], "started")

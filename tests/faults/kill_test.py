@@ -171,8 +171,9 @@ class Rig:
             self.good("POST", f"/api/sandbox/{name}/pause")
         if kind == "recover":
             os.kill(self.pid(box), signal.SIGKILL)
-            deadline = time.monotonic() + 5
-            while self.call("GET", f"/api/sandbox/{name}")[1]["state"] != "error" and time.monotonic() < deadline:
+            deadline = time.monotonic() + SETTLE_SECONDS
+            while self.call("GET", f"/api/sandbox/{name}")[1]["state"] != "error":
+                assert time.monotonic() < deadline, f"{name}: its end is not noticed"
                 time.sleep(0.02)
         return box
 

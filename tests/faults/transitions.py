@@ -72,9 +72,12 @@ class Transitions:
         status, listed = self.call(server, "GET", "/api/sandbox?limit=200", timeout=5)
         return {item["id"]: item["state"] for item in listed["items"]} if status == 200 else None
 
+    def until_at_rest(self, server, seconds=CONVERGE_SECONDS):
+        self.until("all at rest", lambda: (lambda states: states is not None and set(states.values()) <= set(RESTS))(self.states(server)), seconds)
+
     def check(self, server, role, boxes, answers, bystander, rebooted=False):
         """What was answered with success is so; nothing was lost; everything can be used or deleted."""
-        states, where = self.states(server), f"{role}: {answers}"
+        states, where = self.until("the list", lambda: self.states(server)), f"{role}: {answers}"
         # A reboot stops what runs; nothing else.
         running, paused = ("stopped", "stopped") if rebooted else ("started", "paused")
         wanted = {"stop": "stopped", "pause": paused, "resume": running, "start": running, "restore": running, "recover": running, "backup": running}
@@ -106,4 +109,9 @@ class Transitions:
                 wanted = "kept\n" if name == "forked-meanwhile" else ""
                 self.assertEqual(server.execute(found["id"], "cat /home/daytona/file 2>/dev/null || true")["result"], wanted, name)
         # Parents once their forks are gone.
-        self.until("nothing left", lambda: not [self.call(server, "DELETE", f"/api/sandbox/{box}") for box in self.states(server)], 30)
+        def all_gone():
+            states = self.states(server)
+            for box in states or ():
+                self.call(server, "DELETE", f"/api/sandbox/{box}")
+            return states == {}
+        self.until("nothing left", all_gone)

@@ -268,7 +268,7 @@ class Sshd:
         os.makedirs("/run/sshd", exist_ok=True)
         self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", str(self.directory / "config")],
                                         stderr=subprocess.DEVNULL)
-        for _ in range(100):
+        for _ in range(1000):
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return self
             time.sleep(0.05)
@@ -321,7 +321,7 @@ class Toolbox:
         self.process = subprocess.Popen([BUILD / "sebring-toolbox", "serve", "--listen", self.socket, "--configuration",
                                          self.directory / "configuration.json", "--git-helper",
                                          BUILD / "sebring-toolbox-git"])
-        for _ in range(200):
+        for _ in range(3000):
             with contextlib.suppress(OSError), contextlib.closing(self.connect()) as connection:
                 connection.connect()
                 return self

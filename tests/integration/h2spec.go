@@ -45,7 +45,7 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	target := &config.Config{Host: "127.0.0.1", Port: port, Path: os.Args[2], Timeout: 2 * time.Second, MaxHeaderLen: 4000,
+	target := &config.Config{Host: "127.0.0.1", Port: port, Path: os.Args[2], Timeout: 6 * time.Second, MaxHeaderLen: 4000,
 		Strict: true, TLS: true, Insecure: true}
 	groups := []*spec.TestGroup{generic.Spec(), http2.Spec(), hpack.Spec()}
 	for _, group := range groups {

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import re
 import select
 import signal
@@ -37,9 +38,12 @@ def clean_environment():
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that nobody gets by chance before we listen on it, nor while the server is dead: outgoing connections and listeners
+    that leave the choice to the kernel have higher ones."""
+    while True:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", random.randrange(20_000, 32_000)))
+            return probe.getsockname()[1]
 
 
 def host_state():
@@ -72,7 +76,7 @@ class Leftovers:
     def __exit__(self, kind, value, trace):
         if kind is not None or os.environ.get("TEST_SHARED_MACHINE") == "1":  # others' servers come and go here
             return False
-        deadline = time.monotonic() + 10  # links and cgroups go with the last process, some milliseconds later
+        deadline = time.monotonic() + 60  # links and cgroups go with the last process, some milliseconds later
         while True:
             after = host_state()
             left = {name: [x for x in after[name] if x not in self.before[name]] for name in after}

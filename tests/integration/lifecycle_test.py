@@ -237,7 +237,7 @@ class Failing(LifecycleTest):
         box = self.box()
         self.run_in(box, "echo kept > file; sync file")
         os.kill(self.runner(f"/v1/sandboxes/{box}")["pid"], signal.SIGKILL)
-        self.until("noticed", lambda: self.state(box) == "error", 20)
+        self.until("noticed", lambda: self.state(box) == "error")
         sandbox = self.good("GET", f"/api/sandbox/{box}")
         self.assertTrue(sandbox["recoverable"] and sandbox["errorReason"], sandbox)
         status, answer = self.api("POST", f"/api/sandbox/{box}/start")

@@ -28,7 +28,7 @@ class Process:
     def stop(self):
         self.process.stdin.close()
         try:
-            self.process.wait(10)
+            self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -133,7 +133,7 @@ class Proxy:
         finally:
             connection.close()
 
-    def raw(self, text, timeout=10):
+    def raw(self, text, timeout=30):
         """All bytes that come back for these, until the end."""
         with self.connect(timeout) as connection:
             connection.sendall(text if isinstance(text, bytes) else text.encode())
@@ -153,7 +153,7 @@ def limit_of_one_address(test, port, is_served):
     `is_served` gives the connection when it is, which may be another object by then."""
     def served(source, keep):
         connection = socket.socket()
-        connection.settimeout(10)
+        connection.settimeout(30)
         connection.bind((source, 0))
         connection.connect(("127.0.0.1", port))
         found = is_served(connection)
@@ -168,7 +168,7 @@ def limit_of_one_address(test, port, is_served):
     test.assertTrue(served("127.0.0.10", held))
     for connection in own:
         connection.close()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not served("127.0.0.9", held):
         test.assertLess(time.monotonic(), deadline, "closed connections still count")
         time.sleep(0.1)

@@ -57,7 +57,7 @@ class Toolbox:
             command = ["unshare", "-m", "sh", "-c", f"mount --bind {self.directory}/shells /etc/shells && exec \"$@\"", "-",
                        *command]
         self.process = subprocess.Popen(command, start_new_session=True)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.connect().close()

@@ -23,7 +23,7 @@ class Terminal:
         self.first = json.loads(data)
         self.kind = kind
 
-    def expect(self, text, timeout=10):
+    def expect(self, text, timeout=60):
         """Reads until `text` was shown; returns what came before and with it."""
         text = text if isinstance(text, bytes) else text.encode()
         deadline = time.monotonic() + timeout
@@ -42,7 +42,7 @@ class Terminal:
         else:
             self.output += message[1]
 
-    def finish(self, timeout=10):
+    def finish(self, timeout=60):
         while (message := self.socket.receive(timeout)) is not None:
             self._take(message)
         return self.socket.close_code, json.loads(self.socket.close_reason or "null")
@@ -167,10 +167,10 @@ class Life(PtyCase):
     def test_background_child_does_not_hold_the_end(self):
         self.create()
         terminal = self.connect()
-        terminal.send("nohup sleep 5 & disown; exit 0\n")
+        terminal.send("nohup sleep 300 & disown; exit 0\n")
         begin = time.monotonic()
         self.assertEqual(terminal.finish()[0], 1000)
-        self.assertLess(time.monotonic() - begin, 2)
+        self.assertLess(time.monotonic() - begin, 20)
 
     def test_interrupt(self):
         self.create()
@@ -250,7 +250,7 @@ class Bytes(PtyCase):
         terminal = self.raw()
         data = os.urandom(65536)
         terminal.send(data)
-        got = terminal.expect(data[-64:], 20)
+        got = terminal.expect(data[-64:])
         self.assertEqual(got, data)
         terminal.send(b"x" * 65537)
         with self.assertRaises((AssertionError, EOFError, ConnectionError)):
@@ -291,14 +291,14 @@ class Bytes(PtyCase):
         begin = time.monotonic()
         count = 0
         while b"done\r\n" not in quick.output:
-            message = quick.socket.receive(20)
+            message = quick.socket.receive(60)
             count += len(message[1])
             quick.output = (quick.output + message[1])[-100:]
         seconds = time.monotonic() - begin
         self.assertGreater(count, 30_000_000)
-        self.assertLess(seconds, 10)
+        self.assertLess(seconds, 40)
         try:
-            slow.finish(10)
+            slow.finish()
         except ValueError:
             pass  # the reason is no JSON here
         self.assertEqual((slow.socket.close_code, slow.socket.close_reason), (1008, "slow consumer"))
@@ -310,7 +310,7 @@ class Bytes(PtyCase):
         client = self.connect()
         client.send("head -c 8000000 /dev/zero | tr '\\0' x | fold -w 99; exit 0\n")
         time.sleep(2)
-        self.assertEqual(client.finish(20), (1000, {"exitCode": 0}))
+        self.assertEqual(client.finish(), (1000, {"exitCode": 0}))
         self.assertEqual(client.output.count(b"x" * 99), 80808)
 
     def test_echo_is_quick(self):

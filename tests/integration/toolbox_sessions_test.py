@@ -19,7 +19,7 @@ def memory_kib(pid):
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
-def eventually(check, seconds=5):
+def eventually(check, seconds=30):
     deadline = time.monotonic() + seconds
     while not check():
         if time.monotonic() > deadline:
@@ -176,10 +176,10 @@ class Commands(SessionCase):
     def test_sessions_side_by_side(self):
         self.session("a-" + self.id)
         self.session("b-" + self.id)
-        self.start("sleep 5", session="a-" + self.id)
+        self.start("sleep 300", session="a-" + self.id)
         begin = time.monotonic()
         self.run_command("true", session="b-" + self.id)
-        self.assertLess(time.monotonic() - begin, 1)
+        self.assertLess(time.monotonic() - begin, 20)
 
     def test_compatible_formats(self):
         self.session()
@@ -216,7 +216,7 @@ class Commands(SessionCase):
     def test_info(self):
         self.session()
         result = self.run_command("exit_code() { return 4; }; exit_code")
-        running = self.start("sleep 10")
+        running = self.start("sleep 300")
         info = self.toolbox.get(f"/process/session/{self.id}").json
         self.assertEqual(info["sessionId"], self.id)
         self.assertEqual(info["commands"][0],
@@ -254,10 +254,16 @@ class Ends(SessionCase):
 
     def test_waiting_commands_of_a_dead_shell(self):
         self.session()
-        first = self.start("sleep 0.2; exit 3")
+        path = f"/process/session/{self.id}"
+        first = self.start("read go; exit 3")
         second = self.start("echo never")
-        answer = self.toolbox.post(f"/process/session/{self.id}/exec", {"command": "echo never"})
-        self.expect_error(answer, 410, "SESSION_ENDED")
+        answers = []
+        third = threading.Thread(target=lambda: answers.append(self.toolbox.post(path + "/exec", {"command": "echo never"})))
+        third.start()
+        eventually(lambda: len(self.toolbox.get(path).json["commands"]) == 3)
+        self.assertEqual(self.toolbox.post(first + "/input", {"data": "go"}).status, 204)
+        third.join()
+        self.expect_error(answers[0], 410, "SESSION_ENDED")
         self.assertEqual(self.toolbox.get(first).json["exitCode"], 3)
         self.assertEqual(self.toolbox.get(second).json["exitCode"], 1)
         self.assertIn("ended before", self.toolbox.get(second + "/logs").json["stderr"])
@@ -313,7 +319,7 @@ class Ends(SessionCase):
         self.run_command("true")
         begin = time.monotonic()
         self.assertEqual(self.toolbox.delete(f"/process/session/{self.id}").status, 204)
-        self.assertLess(time.monotonic() - begin, 0.1)
+        self.assertLess(time.monotonic() - begin, 3)  # no grace of five seconds
         self.expect_error(self.toolbox.get(f"/process/session/{self.id}"), 404, "NOT_FOUND", "not found: session not found")
         self.session()  # the name is free again
 
@@ -324,7 +330,7 @@ class Ends(SessionCase):
         socket.receive()
         begin = time.monotonic()
         self.assertEqual(self.toolbox.delete(f"/process/session/{self.id}").status, 204)
-        self.assertLess(time.monotonic() - begin, 3)
+        self.assertLess(time.monotonic() - begin, 4.5)
         with open(self.toolbox.home + "/cleaned") as file:
             self.assertTrue(file.read().endswith("cleaned\n"))
         socket.collect()
@@ -339,7 +345,7 @@ class Ends(SessionCase):
             pids += [int(line.removeprefix(OUT)) for line in socket.receive()[1].split()]
         begin = time.monotonic()
         self.assertEqual(self.toolbox.delete(f"/process/session/{self.id}").status, 204)
-        self.assertTrue(4.5 < time.monotonic() - begin < 7)
+        self.assertTrue(4.5 < time.monotonic() - begin < 30)
         self.assertFalse(alive(pids[1]))
         subprocess.run(["kill", "-9", str(pids[0])], stderr=subprocess.DEVNULL)
 
@@ -349,7 +355,7 @@ class Ends(SessionCase):
         time.sleep(0.2)
         begin = time.monotonic()
         self.assertEqual(self.toolbox.delete(f"/process/session/{self.id}").status, 204)
-        self.assertLess(time.monotonic() - begin, 2)
+        self.assertLess(time.monotonic() - begin, 4.5)
 
     def test_delete_while_a_client_waits(self):
         self.session()
@@ -359,20 +365,20 @@ class Ends(SessionCase):
         thread.start()
         eventually(lambda: self.toolbox.get(f"/process/session/{self.id}").json["commands"])
         self.assertEqual(self.toolbox.delete(f"/process/session/{self.id}").status, 204)
-        thread.join(5)
+        thread.join(30)
         self.assertEqual((answers[0].status, answers[0].json["exitCode"]), (200, 143))
 
     def test_background_children(self):
         self.session()
         begin = time.monotonic()
-        result = self.run_command("sleep 2 & echo $!; echo started")
-        self.assertLess(time.monotonic() - begin, 1)
+        result = self.run_command("sleep 300 & echo $!; echo started")
+        self.assertLess(time.monotonic() - begin, 20)
         self.assertIn("started\n", result["stdout"])
         # Its late output goes to its own log, not to the next command's.
         late = self.run_command("(sleep 0.3; echo late) & echo first")
         self.assertEqual(self.run_command("sleep 0.6; echo second")["stdout"], "second\n")
-        logs = self.toolbox.get(f"/process/session/{self.id}/command/{late['cmdId']}/logs").json
-        self.assertEqual(logs["stdout"], "first\nlate\n")
+        path = f"/process/session/{self.id}/command/{late['cmdId']}/logs"
+        eventually(lambda: self.toolbox.get(path).json["stdout"] == "first\nlate\n")
 
     def test_daemon_survives_its_command_and_session(self):
         self.session()
@@ -404,20 +410,23 @@ class Ends(SessionCase):
 class Logs(SessionCase):
     def test_follow_from_the_begin_to_the_end(self):
         self.session()
-        command = self.start("echo one; sleep 0.3; echo two >&2; sleep 0.3; printf three")
-        time.sleep(0.1)
-        socket = self.toolbox.websocket(command + "/logs?follow=true")
-        kinds, data, begin = set(), b"", time.monotonic()
-        while (message := socket.receive()) is not None:
-            kinds.add(message[0])
-            data += message[1]
-        self.assertEqual(data, OUT + b"one\n" + ERR + b"two\n" + OUT + b"three\n")
-        self.assertEqual((kinds, socket.close_code), ({WebSocket.BINARY}, 1000))
-        self.assertLess(time.monotonic() - begin, 1.5)
+        took = []
+        while not took or (took[-1] > 1.5 and len(took) < 5):  # the end is told at once; a busy machine may be late, but not each time
+            command = self.start("echo one; sleep 0.3; echo two >&2; sleep 0.3; printf three")
+            time.sleep(0.1)
+            socket = self.toolbox.websocket(command + "/logs?follow=true")
+            kinds, data, begin = set(), b"", time.monotonic()
+            while (message := socket.receive()) is not None:
+                kinds.add(message[0])
+                data += message[1]
+            self.assertEqual(data, OUT + b"one\n" + ERR + b"two\n" + OUT + b"three\n")
+            self.assertEqual((kinds, socket.close_code), ({WebSocket.BINARY}, 1000))
+            took.append(time.monotonic() - begin)
+        self.assertLess(took[-1], 1.5)
 
     def test_without_follow(self):
         self.session()
-        command = self.start("echo one; sleep 5")
+        command = self.start("echo one; sleep 300")
         eventually(lambda: self.toolbox.get(command + "/logs").json["stdout"] == "one\n")
         socket = self.toolbox.websocket(command + "/logs")
         self.assertEqual(socket.collect(), OUT + b"one\n")
@@ -474,12 +483,13 @@ class Logs(SessionCase):
 
     def test_input_of_sync_command_and_entrypoint(self):
         self.session()
-        thread = threading.Thread(target=lambda: self.run_command("sleep 1"))
+        thread = threading.Thread(target=lambda: self.run_command("until [ -e ~/asked ]; do sleep 0.02; done"))
         thread.start()
         eventually(lambda: self.toolbox.get(f"/process/session/{self.id}").json["commands"])
         cid = self.toolbox.get(f"/process/session/{self.id}").json["commands"][0]["id"]
         answer = self.toolbox.post(f"/process/session/{self.id}/command/{cid}/input", {"data": "x"})
         self.expect_error(answer, 400, "BAD_REQUEST")
+        open(self.toolbox.home + "/asked", "w").close()
         thread.join()
 
     def test_binary_output(self):
@@ -503,7 +513,7 @@ class Logs(SessionCase):
         self.run_command("true")
         seconds = time.monotonic() - begin
         self.assertLess(memory_kib(self.toolbox.process.pid) - before, 12 * 1024)
-        self.assertLess(seconds, 20)
+        self.assertLess(seconds, 60)
         socket = self.toolbox.websocket(command + "/logs?follow=true")
         count, lines = 0, 0
         while (message := socket.receive()) is not None:
@@ -521,7 +531,7 @@ class Logs(SessionCase):
         begin = time.monotonic()
         result = self.start("head -c 400000000 /dev/zero | tr '\\0' 'x' | fold -w 999; echo end >&2")
         self.assertEqual(self.run_command("echo next")["stdout"], "next\n")
-        self.assertLess(time.monotonic() - begin, 60)
+        self.assertLess(time.monotonic() - begin, 180)
         self.assertEqual(self.toolbox.get(result).json["exitCode"], 0)
         socket = self.toolbox.websocket(result + "/logs?follow=true")
         count, last = 0, b""
@@ -632,7 +642,7 @@ class BadInput(SessionCase):
 
     def test_websocket_frames(self):
         self.session()
-        command = self.start("sleep 3")
+        command = self.start("sleep 300")
         rows = [
             (lambda s: s.send_frame(WebSocket.TEXT, b"x", mask=False), 1002),
             (lambda s: s.send_frame(3, b"x"), 1002),
@@ -647,7 +657,7 @@ class BadInput(SessionCase):
                 socket = self.toolbox.websocket(command + "/logs?follow=true")
                 try:
                     send(socket)
-                    socket.collect(5)
+                    socket.collect(30)
                     self.assertEqual(socket.close_code, code)
                 except (ConnectionError, EOFError):
                     pass  # cut without a word: allowed for who breaks the protocol

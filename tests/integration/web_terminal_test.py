@@ -48,7 +48,7 @@ def connect(path="/ws", **headers):
     return WebSocket("127.0.0.1", proxy.port, path, headers={"Host": host(), "Authorization": "Bearer " + KEY, **headers})
 
 
-def read_until(socket, text, timeout=15):
+def read_until(socket, text, timeout=60):
     seen = ""
     deadline = time.monotonic() + timeout
     while text not in seen:
@@ -119,7 +119,7 @@ class Socket(unittest.TestCase):
         if not pid.isdigit():
             pid = read_until(socket, ".\r\n").rpartition("pid=")[2].partition(".")[0]
         socket.close()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while os.path.exists("/proc/" + pid) and time.monotonic() < deadline:
             time.sleep(0.05)
         self.assertFalse(os.path.exists("/proc/" + pid))

@@ -30,7 +30,11 @@ TEST_CASE("a full disk: EDQUOT inside, neighbours write on, it stops, starts, is
   machine.cleanup().wait_until_empty(10'000);
   full = machine.start(spec);
   machine.slots().give_back_upper(std::move(full.unused_upper));
-  CHECK(run(full, "rm -rf /home/fill /home/small* && sync && sleep 0.2; echo y > /home/again && cat /home/again", 0)
+  // The room comes back with a commit, and is counted a moment later.
+  CHECK(run(full,
+            "rm -rf /home/fill /home/small* && sync; for i in $(seq 300); do echo y > /home/again && break; sleep 0.1; "
+            "done 2>/dev/null; cat /home/again",
+            0)
             .text == "y\n");
   machine.destroy(std::move(full));
   machine.destroy(std::move(neighbour));
@@ -69,7 +73,7 @@ TEST_CASE("processes and terminals are bounded") {
 TEST_CASE("what the kernel counts per user is counted per sandbox") {
   auto& machine = Machine::get();
   auto greedy = machine.start(machine.spec()), other = machine.start(machine.spec());
-  run(greedy, "probe inotify 20 >/tmp/count 2>&1 & sleep 0.5", 0);
+  run(greedy, "probe inotify 20 >/tmp/count 2>&1 & until [ -s /tmp/count ]; do sleep 0.05; done", 0);
   auto text = run(other, "probe inotify 0", 0).text;
   CHECK_MESSAGE(text == run(greedy, "cat /tmp/count", 0).text, text);
   machine.destroy(std::move(greedy));

@@ -37,7 +37,7 @@ ip route add 192.88.99.0/24 dev sebout0
         {"sh", "-c", "ip netns exec sebring-out " + beside_me("root_probe") + " tell 7000 >/dev/null 2>&1 & echo $!"});
     REQUIRE(started.has_value());
     pid_ = std::atoi(started->c_str());
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 1000; ++i) {
       if (os::run_program_checked({"sh", "-c", "ip netns exec sebring-out ss -ltn | grep -q :7000"})) break;
       ::usleep(50'000);
     }
