@@ -139,6 +139,30 @@ class Tls(unittest.TestCase):
             connect().close()
             old.close()
 
+    def test_what_can_be_no_certificate(self):
+        old = connect()
+        path = os.path.join(directory, "live.crt")
+        kinds = {"a pipe": os.mkfifo, "a directory": os.mkdir, "nothing in it": lambda name: open(name, "w").close(),
+                 "far too large": lambda name: open(name, "w").truncate(1 << 40)}
+        for kind, put in kinds.items():
+            with self.subTest(kind):
+                os.unlink(path)
+                put(path)
+                time.sleep(1.2)
+                with connect() as connection:
+                    ask(connection)
+                ask(old)
+            if os.path.isdir(path):
+                os.rmdir(path)
+                open(path, "w").close()
+        place("second")
+        time.sleep(1.2)
+        connect("second").close()
+        place("first")
+        time.sleep(1.2)
+        connect().close()
+        old.close()
+
     def test_old_versions_and_nonsense(self):
         with self.assertRaises((ssl.SSLError, OSError)):
             connect(maximum_version=ssl.TLSVersion.TLSv1_1, minimum_version=ssl.TLSVersion.TLSv1)
