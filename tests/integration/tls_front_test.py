@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import shutil
 import socket
 import ssl
@@ -46,6 +47,11 @@ def place(name):
     for end in ("crt", "key"):
         shutil.copy(os.path.join(directory, name + "." + end), os.path.join(directory, "new"))
         os.rename(os.path.join(directory, "new"), os.path.join(directory, "live." + end))
+
+
+def make_huge(path):
+    pathlib.Path(path).touch()
+    os.truncate(path, 1 << 40)
 
 
 def host():
@@ -142,8 +148,8 @@ class Tls(unittest.TestCase):
     def test_what_can_be_no_certificate(self):
         old = connect()
         path = os.path.join(directory, "live.crt")
-        kinds = {"a pipe": os.mkfifo, "a directory": os.mkdir, "nothing in it": lambda name: open(name, "w").close(),
-                 "far too large": lambda name: open(name, "w").truncate(1 << 40)}
+        kinds = {"a pipe": os.mkfifo, "a directory": os.mkdir, "nothing in it": lambda name: pathlib.Path(name).touch(),
+                 "far too large": make_huge}
         for kind, put in kinds.items():
             with self.subTest(kind):
                 os.unlink(path)
@@ -154,7 +160,7 @@ class Tls(unittest.TestCase):
                 ask(old)
             if os.path.isdir(path):
                 os.rmdir(path)
-                open(path, "w").close()
+                pathlib.Path(path).touch()
         place("second")
         time.sleep(1.2)
         connect("second").close()
