@@ -21,6 +21,8 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds kPingEvery = 25s;
 constexpr std::chrono::milliseconds kPongWithin = 20s;
 constexpr std::chrono::milliseconds kGreetingMax = 45s;
+// How long a client whose key was revoked, or has expired, stays when nothing happens that it could be told.
+constexpr std::chrono::milliseconds kKeyLookEvery = 5s;
 constexpr std::size_t kConnectionsMax = 5'000;
 // An event is about 2 KiB; who is this far behind does not read.
 constexpr std::size_t kUnsentMax = 2'000;
@@ -39,7 +41,12 @@ struct SocketIo::Client {
   std::deque<std::shared_ptr<const std::string>> unsent;
   bool pong_due = false;
   bool ended = false;
+  std::optional<Steady::time_point> sending_since;  // what is not taken yet
   asio::steady_timer wake;
+
+  bool is_slow() const {
+    return unsent.size() >= kUnsentMax || (sending_since && Steady::now() - *sending_since > kPongWithin);
+  }
 
   // Nobody reads or writes any more after this.
   void cut() {
@@ -68,7 +75,7 @@ void SocketIo::tell(const control::Event& event) {
     if (client->organization_id.empty() || client->ended) continue;
     if (!event.organization_id.empty() && event.organization_id != client->organization_id) continue;
     if (!text) text = std::make_shared<const std::string>("42" + event_json(context_.control.config, event));
-    if (client->unsent.size() >= kUnsentMax) {
+    if (client->is_slow()) {
       client->cut();
       continue;
     }
@@ -114,27 +121,34 @@ asio::awaitable<void> SocketIo::read_loop(std::shared_ptr<Client> client) {
   }
 }
 
+asio::awaitable<bool> SocketIo::send(Client& client, std::string_view text) {
+  client.sending_since = Steady::now();
+  const bool sent = (co_await client.socket->send_text(text)).has_value();
+  client.sending_since.reset();
+  co_return sent;
+}
+
 asio::awaitable<void> SocketIo::write_loop(std::shared_ptr<Client> client) {
   auto ping_at = Steady::now() + kPingEvery;
   for (;;) {
     if (client->unsent.empty() && !client->ended) {
-      client->wake.expires_at(ping_at);
+      client->wake.expires_at(std::min(ping_at, Steady::now() + kKeyLookEvery));
       co_await client->wake.async_wait(asio::as_tuple(asio::use_awaitable));
       if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) co_return;
     }
     if (client->ended) co_return;
+    // The key may have been revoked since.
+    auto caller = co_await context_.authenticator.authenticate_hash(client->key_hash);
+    if (!caller && caller.error().code() == Errc::unauthorized) co_return;
     if (!client->unsent.empty()) {
-      // The key may have been revoked since.
-      auto caller = co_await context_.authenticator.authenticate_hash(client->key_hash);
-      if (!caller && caller.error().code() == Errc::unauthorized) co_return;
       const auto text = std::move(client->unsent.front());
       client->unsent.pop_front();
-      if (!co_await client->socket->send_text(*text)) co_return;
+      if (!co_await send(*client, *text)) co_return;
     }
     if (Steady::now() < ping_at) continue;
     if (client->pong_due) co_return;  // not even a ping is answered
     client->pong_due = true;
-    if (!co_await client->socket->send_text("2")) co_return;
+    if (!co_await send(*client, "2")) co_return;
     // The answer is due when the next look comes.
     ping_at = Steady::now() + kPingEvery;
   }
@@ -144,6 +158,10 @@ asio::awaitable<void> SocketIo::serve(net::Exchange& exchange) {
   using namespace asio::experimental::awaitable_operators;
   auto client = std::make_shared<Client>(context_.control.executor);
   auto socket = co_await exchange.accept_websocket({.subprotocol = "", .message_bytes_max = kMessageBytesMax});
+  if (!socket && exchange.status_sent() == 0) {
+    (void)co_await exchange.respond(
+        error_response(socket.error(), exchange.request().target, context_.control.clock.wall_ms()));
+  }
   if (!socket) co_return;
   client->socket = std::move(*socket);
   client->sid = new_sid();

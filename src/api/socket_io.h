@@ -1,7 +1,8 @@
 #pragma once
 // Events for clients: socket.io (Engine.IO 4) over WebSocket only, at /api/socket.io/. A client says its key once, then
 // hears of its organization's sandboxes and snapshots. Each event is rendered once, however many listen. A client that
-// does not read is cut, never waited for; one whose key is revoked is cut before the next event.
+// does not read is cut, never waited for; one whose key is revoked or expires is cut before the next event, and within
+// seconds when there is none.
 #include <map>
 #include <memory>
 #include <string>
@@ -29,6 +30,7 @@ class SocketIo {
   asio::awaitable<void> serve(net::Exchange& exchange);
   asio::awaitable<bool> greet(Client& client);
   asio::awaitable<void> read_loop(std::shared_ptr<Client> client);
+  asio::awaitable<bool> send(Client& client, std::string_view text);
   asio::awaitable<void> write_loop(std::shared_ptr<Client> client);
 
   ApiContext& context_;

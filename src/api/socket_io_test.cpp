@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include "api/test_server.h"
 #include "control/sandbox_use_cases.h"
 
@@ -37,6 +39,13 @@ asio::awaitable<Result<std::string>> until(net::WebSocket& socket, std::string p
   }
 }
 
+// Whether the server ends it, before its first ping and within a time that no machine is too slow for.
+asio::awaitable<bool> is_cut(net::WebSocket& socket) {
+  using namespace asio::experimental::awaitable_operators;
+  auto heard = co_await (next(socket) || net::sleep_for(std::chrono::seconds(60)));
+  co_return heard.index() == 0 && !std::get<0>(heard) && std::get<0>(heard).error().code() == Errc::gone;
+}
+
 TEST_CASE("a client hears what happens to its organization's sandboxes") {
   TestServer server;
   const std::string path = server.directory.path + "/api.sock";
@@ -69,6 +78,35 @@ TEST_CASE("who may not listen") {
   }
   CHECK(server.ask("GET", "/socket.io/?transport=websocket&EIO=4").status == 400);
   CHECK(server.ask("GET", "/socket.io/?transport=polling&EIO=4").json.at("message") == "Transport unknown");
+}
+
+TEST_CASE("an upgrade that can not be is told what it is") {
+  TestServer server;
+  for (const char* key : {"c2hvcnQ=", "not base64"}) {
+    const auto refused = server.ask("GET", "/socket.io/?transport=websocket&EIO=4", "",
+                                    {{"Connection", "Upgrade"},
+                                     {"Upgrade", "websocket"},
+                                     {"Sec-WebSocket-Version", "13"},
+                                     {"Sec-WebSocket-Key", key}});
+    CHECK(refused.status == 400);
+    CHECK(refused.message() == "bad Sec-WebSocket-Key");
+  }
+}
+
+TEST_CASE("a key that is revoked or expires ends its connection though nothing happens") {
+  TestServer server;
+  const std::string path = server.directory.path + "/api.sock";
+  const auto expiring = server.ask(
+      "POST", "/api-keys",
+      R"({"name": "expiring", "permissions": [], "expiresAt": ")" + iso8601(server.clock.wall_ms() + 60'000) + "\"}");
+  auto expired = server.run(connect(path, expiring.field("value")));
+  auto revoked = server.run(connect(path, server.limited_key("revoked", "")));
+  REQUIRE(expired);
+  REQUIRE(revoked);
+  server.ask("DELETE", "/api-keys/revoked");
+  server.clock.advance_minutes(2);
+  CHECK(server.run(is_cut(**revoked)));
+  CHECK(server.run(is_cut(**expired)));
 }
 
 TEST_CASE("a revoked key hears nothing more") {

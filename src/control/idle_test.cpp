@@ -218,5 +218,54 @@ TEST_CASE("the service clock") {
   }
 }
 
+asio::awaitable<bool> purge(TestBench::Life& life) {
+  co_await life.reaper.purge();
+  co_return true;
+}
+
+TEST_CASE("a wall clock that is a day ahead for a while costs nobody a token") {
+  TestBench bench;
+  Authenticator authenticator(bench.control());
+  AccessControl access(bench.control(), authenticator);
+  const auto made = bench.create();
+  const auto token = bench.run(access.make_ssh_token(made.id, 60)).value();
+  bench.clock.wall += 24 * 60 * model::kMinuteMs;
+  CHECK_FALSE(bench.run(access.use_ssh_token(token.text)));
+  CHECK(bench.run(purge(*bench.life)));
+  bench.clock.wall -= 24 * 60 * model::kMinuteMs;
+  CHECK(bench.run(access.use_ssh_token(token.text)));
+}
+
+TEST_CASE("ending a sandbox's SSH tokens looks at no preview link of it") {
+  TestBench bench;
+  auto database = db::Connection::open(bench.directory.path + "/test.db", db::Connection::Mode::read);
+  REQUIRE(database);
+  auto plan = database->query("EXPLAIN QUERY PLAN DELETE FROM access_tokens WHERE kind=? AND sandbox_id=?", "ssh", "x");
+  REQUIRE(plan);
+  REQUIRE(plan->step().value());
+  CHECK(plan->text(3).find("(sandbox_id=? AND kind=?)") != std::string::npos);
+}
+
+TEST_CASE("all that has expired goes with one purge") {
+  TestBench bench;
+  const auto made = bench.create();
+  auto& tokens = bench.control().store.access_tokens;
+  std::vector<std::string> hashes;
+  int unwritten = 0;
+  for (int i = 0; i < 1'200; ++i) {
+    hashes.push_back(sha256_hex(std::to_string(i)));
+    const model::AccessToken token{"", model::AccessToken::Kind::preview, hashes.back(), made.id, 3000, 0, 1};
+    ++unwritten;
+    asio::co_spawn(bench.io, tokens.insert(token, false), [&](std::exception_ptr, Result<void>) { --unwritten; });
+  }
+  REQUIRE(bench.until([&] { return unwritten == 0; }));
+  const auto held = [&](const std::string& hash) {
+    return bench.run(tokens.find(model::AccessToken::Kind::preview, hash)).value().has_value();
+  };
+  REQUIRE(std::ranges::all_of(hashes, held));
+  bench.run(purge(*bench.life));
+  CHECK(std::ranges::none_of(hashes, held));
+}
+
 }  // namespace
 }  // namespace sebring::control

@@ -21,6 +21,8 @@ constexpr std::chrono::milliseconds kLookEvery = 1s;
 constexpr int kFlushEvery = 10;   // looks
 constexpr int kPurgeEvery = 600;  // looks
 constexpr std::int64_t kKeepDestroyedMs = 24 * 60 * kMinuteMs;
+// Tokens and logins end by the wall clock. One that is a day wrong for an hour must not have cost them for good.
+constexpr std::int64_t kKeepExpiredMs = 2 * 24 * 60 * kMinuteMs;
 // An event is told this long before an idle sandbox is stopped, so that whoever wants it can say so.
 constexpr std::int64_t kWarnMs = kMinuteMs;
 
@@ -181,11 +183,18 @@ asio::awaitable<void> Reaper::flush() {
 }
 
 asio::awaitable<void> Reaper::purge() {
-  auto gone = co_await control_.store.sandboxes.purge_destroyed(control_.service.now() - kKeepDestroyedMs);
+  const WallMs expired_before = control_.clock.wall_ms() - kKeepExpiredMs;
+  const model::ServiceMs destroyed_before = control_.service.now() - kKeepDestroyedMs;
+  // Some hundred at a time, so that nobody waits long behind it for the writer; until none is left, however many come.
+  Result<std::int64_t> gone = 1;
+  while (gone && *gone > 0 && !control_.tasks.stopping())
+    gone = co_await control_.store.sandboxes.purge_destroyed(destroyed_before);
   if (!gone) log_warning("purge: " + gone.error().message());
-  auto tokens = co_await control_.store.access_tokens.purge(control_.clock.wall_ms());
-  if (!tokens) log_warning("purge: " + tokens.error().message());
-  auto logins = co_await control_.store.logins.purge(control_.clock.wall_ms());
+  gone = 1;
+  while (gone && *gone > 0 && !control_.tasks.stopping())
+    gone = co_await control_.store.access_tokens.purge(expired_before);
+  if (!gone) log_warning("purge: " + gone.error().message());
+  auto logins = co_await control_.store.logins.purge(expired_before);
   if (!logins) log_warning("purge: " + logins.error().message());
 }
 

@@ -14,10 +14,11 @@ class Reaper {
   void look();
   // Writes what was remembered of activity, and the clock.
   asio::awaitable<void> flush();
+  // Removes rows that nobody can ask for any more.
+  asio::awaitable<void> purge();
 
  private:
   asio::awaitable<void> run();
-  asio::awaitable<void> purge();
   Control& control_;
 };
 

@@ -1,8 +1,12 @@
 #include "proxy/certificate.h"
 
+#include <fcntl.h>
 #include <openssl/ssl.h>
+#include <unistd.h>
 
 #include <boost/asio/ssl/impl/src.hpp>
+
+#include "base/unique_fd.h"
 
 namespace sebring::proxy {
 namespace {
@@ -17,6 +21,23 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_length, 
   }
   *out = chosen;
   return SSL_TLSEXT_ERR_OK;
+}
+
+// A chain is some KiB.
+constexpr off_t kPemBytesMax = 1 << 20;
+
+// Read on the event loop: a pipe without a writer, or a disk image, must not hold that up.
+Result<std::string> read_pem(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  struct stat status{};
+  if (!fd || ::fstat(fd.get(), &status) != 0) return fail_errno(errno, "open " + path);
+  if (!S_ISREG(status.st_mode)) return fail(Errc::invalid_argument, path + " is no regular file");
+  if (status.st_size > kPemBytesMax) return fail(Errc::too_large, path + " is too large");
+  std::string text(static_cast<std::size_t>(status.st_size), '\0');
+  const ssize_t got = ::pread(fd.get(), text.data(), text.size(), 0);
+  if (got < 0) return fail_errno(errno, "read " + path);
+  text.resize(static_cast<std::size_t>(got));
+  return text;
 }
 
 }  // namespace
@@ -35,10 +56,12 @@ Result<std::shared_ptr<Certificate::Context>> Certificate::read() const {
   ::SSL_CTX_set_options(raw, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   ::SSL_CTX_set_alpn_select_cb(raw, choose_protocol, nullptr);
   ::SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);  // an idle connection holds no record buffers
+  SB_TRY(const std::string chain, read_pem(files_.certificate));
+  SB_TRY(const std::string key, read_pem(files_.key));
   boost::system::error_code code;
-  context->use_certificate_chain_file(files_.certificate, code);
+  context->use_certificate_chain(boost::asio::buffer(chain), code);
   if (code) return fail(Errc::invalid_argument, "certificate " + files_.certificate + ": " + code.message());
-  context->use_private_key_file(files_.key, Context::pem, code);
+  context->use_private_key(boost::asio::buffer(key), Context::pem, code);
   if (code) return fail(Errc::invalid_argument, "key " + files_.key + ": " + code.message());
   if (::SSL_CTX_check_private_key(raw) != 1) {
     return fail(Errc::invalid_argument, "key " + files_.key + " does not belong to " + files_.certificate);

@@ -43,18 +43,25 @@ asio::awaitable<Result<std::int64_t>> AccessTokenStore::remove(AccessToken::Kind
   auto removed = std::make_shared<std::int64_t>(0);
   SB_CO_CHECK(co_await writer_->write([kind, sandbox_id = std::move(sandbox_id), hash = std::move(hash),
                                        removed](db::Connection& connection) -> Result<void> {
-    SB_TRY(*removed, connection.run("DELETE FROM access_tokens WHERE kind=? AND sandbox_id=? AND (? IS NULL OR hash=?)",
-                                    to_text(kind), sandbox_id, hash, hash));
+    // One is found by its hash: its sandbox may have 100,000 links.
+    SB_TRY(*removed,
+           hash ? connection.run("DELETE FROM access_tokens WHERE hash=? AND kind=? AND sandbox_id=?", *hash,
+                                 to_text(kind), sandbox_id)
+                : connection.run("DELETE FROM access_tokens WHERE kind=? AND sandbox_id=?", to_text(kind), sandbox_id));
     return {};
   }));
   co_return *removed;
 }
 
-asio::awaitable<Result<void>> AccessTokenStore::purge(WallMs expired_before) {
-  co_return co_await writer_->write([expired_before](db::Connection& connection) -> Result<void> {
-    SB_CHECK(connection.run("DELETE FROM access_tokens WHERE expires_at<?", expired_before));
+asio::awaitable<Result<std::int64_t>> AccessTokenStore::purge(WallMs expired_before) {
+  auto removed = std::make_shared<std::int64_t>(0);
+  SB_CO_CHECK(co_await writer_->write([expired_before, removed](db::Connection& connection) -> Result<void> {
+    SB_TRY(*removed, connection.run("DELETE FROM access_tokens WHERE hash IN (SELECT hash FROM access_tokens WHERE "
+                                    "expires_at<? LIMIT 500)",
+                                    expired_before));
     return {};
-  });
+  }));
+  co_return *removed;
 }
 
 }  // namespace sebring::store

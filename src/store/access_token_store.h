@@ -18,7 +18,8 @@ class AccessTokenStore {
   // One of a sandbox, or all of that kind when `hash` is absent; how many there were.
   asio::awaitable<Result<std::int64_t>> remove(model::AccessToken::Kind kind, std::string sandbox_id,
                                                std::optional<std::string> hash);
-  asio::awaitable<Result<void>> purge(WallMs expired_before);
+  // Some hundred of them; how many. For who calls until none is left.
+  asio::awaitable<Result<std::int64_t>> purge(WallMs expired_before);
 
  private:
   db::Connection* reader_;

@@ -164,7 +164,13 @@ CREATE INDEX login_sessions_key ON login_sessions (key_hash, created_at);
 CREATE INDEX login_sessions_expiry ON login_sessions (expires_at);
 )sql";
 
-constexpr const char* kSteps[] = {kFirst, kLogins};
+// Who makes an SSH token ends the earlier ones of the sandbox: without the kind all its preview links were looked at.
+constexpr const char* kTokensByKind = R"sql(
+DROP INDEX access_tokens_sandbox;
+CREATE INDEX access_tokens_sandbox ON access_tokens (sandbox_id, kind);
+)sql";
+
+constexpr const char* kSteps[] = {kFirst, kLogins, kTokensByKind};
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import shutil
 import socket
 import ssl
@@ -46,6 +47,11 @@ def place(name):
     for end in ("crt", "key"):
         shutil.copy(os.path.join(directory, name + "." + end), os.path.join(directory, "new"))
         os.rename(os.path.join(directory, "new"), os.path.join(directory, "live." + end))
+
+
+def make_huge(path):
+    pathlib.Path(path).touch()
+    os.truncate(path, 1 << 40)
 
 
 def host():
@@ -145,6 +151,30 @@ class Tls(unittest.TestCase):
             place("first")
             self.until_served("first").close()
             old.close()
+
+    def test_what_can_be_no_certificate(self):
+        old = connect()
+        path = os.path.join(directory, "live.crt")
+        kinds = {"a pipe": os.mkfifo, "a directory": os.mkdir, "nothing in it": lambda name: pathlib.Path(name).touch(),
+                 "far too large": make_huge}
+        for kind, put in kinds.items():
+            with self.subTest(kind):
+                os.unlink(path)
+                put(path)
+                time.sleep(1.2)
+                with connect() as connection:
+                    ask(connection)
+                ask(old)
+            if os.path.isdir(path):
+                os.rmdir(path)
+                pathlib.Path(path).touch()
+        place("second")
+        time.sleep(1.2)
+        connect("second").close()
+        place("first")
+        time.sleep(1.2)
+        connect().close()
+        old.close()
 
     def test_old_versions_and_nonsense(self):
         with self.assertRaises((ssl.SSLError, OSError)):
