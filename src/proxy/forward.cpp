@@ -209,6 +209,10 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
   }
   if (auto sent = co_await exchange_.start(std::move(out), piece.view(got)); !sent) co_return Result<void>{};
   if (!bodiless && !server_->body_read()) {
+    if (what_.on_lasting)
+      what_.on_lasting([this] {
+        if (server_) server_->close();
+      });
     piece.used(got);
     const net::RawBody to = exchange_.raw_answer();
     if (!co_await splice_rest(server_->raw_body(), to.stream, to.left)) co_return Result<void>{};
@@ -246,7 +250,12 @@ asio::awaitable<Result<void>> Carrier::tunnel() {
   server_.reset();  // its buffers: a tunnel may live for days
   std::string from_client;
   auto client = exchange_.take_stream(from_client);
-  if (what_.on_tunnel) what_.on_tunnel(*client, *server);
+  if (what_.on_lasting) {
+    what_.on_lasting([client = client.get(), server = server.get()] {
+      client->close();
+      server->close();
+    });
+  }
   const bool websocket = equals_ignore_case(*what_.upgrade, "websocket");
   co_await run_tunnel(*client, std::move(from_client), *server, std::move(from_server),
                       websocket ? HalfClose::ends_both : HalfClose::kept);

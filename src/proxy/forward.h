@@ -15,8 +15,9 @@ struct Forward {
   std::optional<std::string> upgrade;
   // Last change of the answer's head before it goes out.
   std::function<void(net::ResponseHead&)> edit_answer;
-  // Between the answer 101 and the end of the tunnel; lets the caller end it early. May be null.
-  std::function<void(net::ByteStream& client, net::ByteStream& server)> on_tunnel;
+  // Of what may last: a tunnel, or a body that has not come whole with its head. `end` cuts it; it may be called until
+  // forward() completes. May be null.
+  std::function<void(std::function<void()> end)> on_lasting;
   // No idle connection older than this is used for a request that must not be sent twice.
   std::chrono::milliseconds fresh_enough{60'000};
 };

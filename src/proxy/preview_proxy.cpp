@@ -250,18 +250,15 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
   Forward what{.request = std::move(head),
                .upgrade = std::move(upgrade),
                .edit_answer = {},
-               .on_tunnel = {},
+               .on_lasting = {},
                .fresh_enough = kFreshEnough};
   what.edit_answer = [&request, &visit](net::ResponseHead& answer) {
     to_visitor(answer, visit.place);
     if (visit.cors) add_cors(request, answer.headers);
     if (!visit.set_cookie.empty()) answer.headers.add("Set-Cookie", visit.set_cookie);
   };
-  what.on_tunnel = [this, &visit](net::ByteStream& client, net::ByteStream& server) {
-    visit.live = shared_.live.add(visit.sandbox.id, visit.grant, [&client, &server] {
-      client.close();
-      server.close();
-    });
+  what.on_lasting = [this, &visit](std::function<void()> end) {
+    visit.live = shared_.live.add(visit.sandbox.id, visit.grant, std::move(end));
   };
   auto done = co_await forward(exchange, shared_.pool, upstream, what);
   visit.live = {};

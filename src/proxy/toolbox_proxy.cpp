@@ -189,7 +189,7 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, 
 
   LiveUses::Entry live;
   Forward what{
-      .request = std::move(head), .upgrade = wanted_upgrade(exchange.request()), .edit_answer = {}, .on_tunnel = {}};
+      .request = std::move(head), .upgrade = wanted_upgrade(exchange.request()), .edit_answer = {}, .on_lasting = {}};
   what.edit_answer = [&](net::ResponseHead& answer) {
     if (auto location = answer.headers.find("Location"); location && location->starts_with('/')) {
       answer.headers.set("Location", location_prefix + std::string(*location));
@@ -197,13 +197,9 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, 
     answer.headers.remove("Set-Cookie");
     add_cors(exchange.request(), answer.headers);
   };
-  what.on_tunnel = [&](net::ByteStream& client, net::ByteStream& server) {
-    live = shared_.live.add(sandbox.id, grant, [&client, &server] {
-      client.close();
-      server.close();
-    });
-  };
+  what.on_lasting = [&](std::function<void()> end) { live = shared_.live.add(sandbox.id, grant, std::move(end)); };
   auto done = co_await forward(exchange, shared_.pool, upstream, what);
+  live = {};
   if (done || exchange.status_sent() != 0 || done.error().code() == Errc::cancelled) co_return done;
   // The state may have changed since it was looked up; then that is the answer, not a broken connection.
   auto now = co_await shared_.access.find(sandbox.id);

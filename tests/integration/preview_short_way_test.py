@@ -283,6 +283,37 @@ class ShortWay(unittest.TestCase):
             seen += visitor.connection.recv(4096)
         self.assertEqual(len(server.heads), 2)
 
+    def test_a_stream_ends_with_what_let_it_in(self):
+        for change in ("key", "public", "state"):
+            with self.subTest(change):
+                key, over = "dtn_" + "f" * 64, threading.Event()
+                self.addCleanup(over.set)
+                box = proxy.sandbox("", public=change == "public")
+                proxy.order(what="key", key=key, id=box)
+
+                def pieces():
+                    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"
+                    over.wait(60)
+                    yield b"0\r\n\r\n"
+                server = self.server(PLAIN, pieces())
+                visitor = self.visitor(server, box)
+                fields = [] if change == "public" else [b"Authorization: Bearer " + key.encode()]
+                self.assertIn(b" 200 ", visitor.ask(fields=fields)[0])
+                visitor.send(fields=fields)
+                seen = b""
+                while b"first" not in seen:
+                    seen += visitor.connection.recv(4096)
+                if change == "key":
+                    proxy.order(what="no-key", key=key)
+                else:
+                    proxy.order(what="sandbox", id=box, state="started" if change == "public" else "stopped")
+                proxy.order(what="", id=box, check=True)
+                visitor.connection.settimeout(30)
+                while piece := visitor.connection.recv(4096):
+                    seen += piece
+                self.assertFalse(seen.endswith(b"0\r\n\r\n"))
+                wait_for(lambda: self.ended(server), "the server's connection is closed")
+
     def test_until_the_end(self):
         def old():
             yield b"HTTP/1.1 200 OK\r\n\r\nuntil the end"
