@@ -1,9 +1,12 @@
 """Rows of the benchmark about a sandbox's life: copies, pauses, archives, events."""
 
+import concurrent.futures
 import json
 import time
 
 from ws import WebSocket
+
+MANY_FORKS = 100
 
 
 def forks(bench, server, n):
@@ -16,6 +19,16 @@ def forks(bench, server, n):
         times.append(took)
         children.append(child["id"])
     bench.row("fork of a sandbox with 256 MB written and flushed", times, "<=5")
+    walls = []
+    for _ in range(3):
+        start = time.perf_counter()
+        with concurrent.futures.ThreadPoolExecutor(MANY_FORKS) as pool:
+            made = list(pool.map(lambda _: bench.Api(server).ask("POST", f"/api/sandbox/{box}/fork", {})["id"], range(MANY_FORKS)))
+        walls.append((time.perf_counter() - start) * 1000)
+        for child in made:
+            api.ask("DELETE", f"/api/sandbox/{child}")
+        time.sleep(1)
+    bench.row(f"{MANY_FORKS} forks of it at once, wall", walls)
     for child in children:
         api.ask("DELETE", f"/api/sandbox/{child}")
     api.ask("DELETE", f"/api/sandbox/{box}")
