@@ -73,6 +73,11 @@ TEST_CASE("the document says what the table says") {
   }
 }
 
+TEST_CASE("the clock that ages are counted on is kept from the first moment") {
+  TestServer server;
+  CHECK(server.run(server.plane->control().store.settings.find("service_clock")).value().has_value());
+}
+
 TEST_CASE("who asks without a key, or with too little of one") {
   TestServer server;
   const std::string nothing = server.limited_key("nothing", "");

@@ -92,6 +92,9 @@ asio::awaitable<Result<void>> ControlPlane::start() {
   parts_ = std::make_unique<Parts>(io_, *config_, *runner_, clock_, std::move(store), saved_clock, access_);
   SB_CO_CHECK(co_await control::ensure_organization(parts_->control));
   SB_CO_CHECK(co_await parts_->reconciler.load());
+  // The clock that ages are counted on: a life that ends before its first regular save must leave it too, or the next
+  // would take it from the wall clock, which may have jumped.
+  co_await parts_->reaper.flush();
   parts_->reconciler.start();
   parts_->reaper.start();
   if (!config_->admin_socket.empty()) {

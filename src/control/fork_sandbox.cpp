@@ -66,15 +66,18 @@ asio::awaitable<Result<Held>> hold_parent(Control& control, const std::string& o
   co_return std::move(held);
 }
 
-// However many forks of one sandbox are asked for at once, few stand in its line; and who has to wait for the sandbox
-// itself does not stand in the way of other creates.
+// However many forks of one sandbox are asked for at once, few stand in its line; and who has to wait for somebody that
+// changes it does not stand in the way of other creates meanwhile.
 asio::awaitable<Result<Gate::Pass>> wait_for_turn(Control& control, const std::string& organization_id,
                                                   const std::string& sandbox) {
-  const auto* live = control.live.find(sandbox);
-  if (live == nullptr || live->organization_id != organization_id || model::is_transitional(live->state)) {
+  std::string id = sandbox;
+  if (const auto* live = control.live.find(sandbox); live == nullptr || live->organization_id != organization_id) {
     SB_CO_TRY(const auto found, co_await get_sandbox(control, organization_id, sandbox));
-    SB_CO_CHECK(co_await wait_for_rest(control, organization_id, found.id));
+    id = found.id;
   }
+  if (control.long_jobs.contains(id)) SB_CO_CHECK(co_await wait_for_rest(control, organization_id, id));
+  SB_CO_TRY(auto place, co_await control.lines.enter(id, Lines::Turn::together));
+  place.leave();
   co_return co_await control.creates.enter();
 }
 

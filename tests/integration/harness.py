@@ -91,7 +91,8 @@ class Leftovers:
 class Server:
     """`sebring up` with a data directory of its own and the shared test pool."""
 
-    def __init__(self, settings=None, data=None, pool=POOL, images=None):
+    def __init__(self, settings=None, data=None, pool=POOL, images=None, within=()):
+        """`within`: a command that executes the server's, which is added to it."""
         self.own_data = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="sebring-test-"))
         os.chmod(self.data, 0o755)
@@ -99,13 +100,14 @@ class Server:
         self.settings = dict(settings or {})
         self.pool = pool
         self.images = images
+        self.within = list(within)
         self.log_path = self.data / "server.log"
         self.process = None
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = None
 
     def start(self, timeout=180):
-        command = [SEBRING, "up", "--data-dir", str(self.data), "--listen", f"127.0.0.1:{self.port}",
+        command = [*self.within, SEBRING, "up", "--data-dir", str(self.data), "--listen", f"127.0.0.1:{self.port}",
                    "--images", str(self.images or snapshot_directory())]
         if self.pool:
             pathlib.Path(self.pool).mkdir(parents=True, exist_ok=True)
