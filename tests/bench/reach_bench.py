@@ -68,8 +68,8 @@ Subsystem sftp internal-sftp
 
 
 @contextlib.contextmanager
-def running(*command, port):
-    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def running(*command, port, **more):
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
     try:
         with eventually(lambda: socket.create_connection(("127.0.0.1", port), 2), 10):
             pass
@@ -177,10 +177,22 @@ def measure_websocket(report, name, port, headers, n):
     report.row(f"{name}, WebSocket echo", times)
 
 
-def start_nginx(directory, upstream, port):
-    path = pathlib.Path(directory) / "nginx.conf"
+def nginx_configuration(directory, upstream, port):
+    path = pathlib.Path(directory) / f"nginx-{port}.conf"
     path.write_text(NGINX.format(directory=directory, upstream=upstream, port=port, buffering="on"))
-    return running("nginx", "-p", directory, "-c", path, port=port)
+    return path
+
+
+def start_nginx(directory, upstream, port):
+    return running("nginx", "-p", directory, "-c", nginx_configuration(directory, upstream, port), port=port)
+
+
+def start_nginx_before(server_inside, directory, upstream, port):
+    """In the network of the sandbox, in front of the very server that our proxy is in front of; it accepts on a socket of this
+    network, which it takes over as it does from an earlier nginx."""
+    listener = socket.create_server(("127.0.0.1", port), backlog=4096)
+    return running("nsenter", "--target", server_inside, "--net", "nginx", "-p", directory, "-c", nginx_configuration(directory, upstream, port),
+                   port=port, pass_fds=[listener.fileno()], env={**os.environ, "NGINX": f"{listener.fileno()};"}), listener
 
 
 def start_caddy(directory, upstream, port):
@@ -190,21 +202,28 @@ def start_caddy(directory, upstream, port):
                    "caddy", "run", "--config", path, "--adapter", "caddyfile", port=port)
 
 
-def share_processors(pid):
+def groups_of(pid):
+    return [line.split(":", 2) for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+
+
+def server_inside():
+    """Pid of the server in a sandbox that was started last."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/comm"):
+        with contextlib.suppress(OSError):
+            if path.read_text() == "upstream\n" and any("/sebring-" in line[2] for line in groups_of(path.parent.name)):
+                found.append(int(path.parent.name))
+    return max(found)
+
+
+def share_processors(pid, inside):
     """Puts a process into the processor group of the server in a sandbox, whose share of the machine it has then: all proxies
     wait for servers that are scheduled alike."""
-    for path in pathlib.Path("/proc").glob("[0-9]*/cgroup"):
-        with contextlib.suppress(OSError):
-            lines = [line.split(":", 2) for line in path.read_text().splitlines()]
-            if path.with_name("comm").read_text() != "upstream\n" or not any("/sebring-" in line[2] for line in lines):
-                continue
-            for number, controllers, group in lines:
-                if number == "0" and "/sebring-" in group:
-                    pathlib.Path("/sys/fs/cgroup" + group + "/cgroup.procs").write_text(str(pid))
-                elif controllers == "cpu" or controllers.startswith("cpu,"):
-                    pathlib.Path(f"/sys/fs/cgroup/{controllers}{group}/cgroup.procs").write_text(str(pid))
-            return
-    raise RuntimeError("the server in the sandbox is not to be found")
+    for number, controllers, group in groups_of(inside):
+        if number == "0" and "/sebring-" in group:
+            pathlib.Path("/sys/fs/cgroup" + group + "/cgroup.procs").write_text(str(pid))
+        elif controllers == "cpu" or controllers.startswith("cpu,"):
+            pathlib.Path(f"/sys/fs/cgroup/{controllers}{group}/cgroup.procs").write_text(str(pid))
 
 
 def previews(report, load, server, scale):
@@ -222,15 +241,23 @@ def previews(report, load, server, scale):
             places = [At("preview, public", server.port, ["Host: " + reach.host(boxes[True])], pids=control),
                       At("preview, by API key", server.port, ["Host: " + reach.host(boxes[False])], server.key, pids=control)]
             upstream = free_port()
-            share_processors(stack.enter_context(running(UPSTREAM, upstream, port=upstream)).pid)
+            inside = server_inside()
+            share_processors(stack.enter_context(running(UPSTREAM, upstream, port=upstream)).pid, inside)
+            if shutil.which("nginx"):
+                port = free_port()
+                started, listener = start_nginx_before(inside, directory, 3000, port)
+                process = stack.enter_context(started)
+                stack.callback(listener.close)
+                assert eventually(lambda: len(family(process.pid)) > 1, 30)  # it listened before it ran
+                places.append(At("nginx, in the sandbox's network, same server", port, [f"Host: localhost:{port}"], pids=family(process.pid)))
             for name, start in (("nginx", start_nginx), ("caddy", start_caddy)):
                 if not shutil.which(name):
                     report.value(f"{name} in front of the same server", "not installed")
                     continue
                 port = free_port()
                 process = stack.enter_context(start(directory, upstream, port))
-                places.append(At(f"{name}, same server", port, [f"Host: localhost:{port}"], pids=family(process.pid)))
-            direct = At("no proxy, same server", upstream, ["Host: localhost"])
+                places.append(At(f"{name}, such a server outside", port, [f"Host: localhost:{port}"], pids=family(process.pid)))
+            direct = At("no proxy, such a server outside", upstream, ["Host: localhost"])
             for at in places:
                 if at.key == "none":  # each process once: a second thousand would lie in the memory of the first
                     measure_idle(report, at, 1000)
