@@ -66,6 +66,7 @@ Result<control::ControlConfig> control_config(const RoleInput& input) {
   out.creates_at_once = static_cast<std::size_t>(from.creates_at_once);
   out.creates_waiting_max = static_cast<std::size_t>(from.creates_waiting_max);
   out.wake_stopped = from.wake_stopped;
+  out.preview_warning = from.preview_warning;
   return out;
 }
 

@@ -13,7 +13,7 @@ proxy::Sandbox for_proxy(const control::Reach& reach) {
           .started = !reach.socket.empty(),
           .toolbox_socket = reach.socket,
           .is_public = reach.is_public,
-          .warning_page = false,
+          .warning_page = reach.has_warning,
           .patience = std::chrono::milliseconds(reach.patience_ms)};
 }
 

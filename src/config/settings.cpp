@@ -66,6 +66,9 @@ constexpr auto kSettings = std::to_array<Setting>({
      "A preview, a toolbox call or an SSH login starts a stopped sandbox. Its label sebring.wake (true, false) goes "
      "before.",
      &Config::wake_stopped},
+    {"preview-warning", Kind::boolean, "false",
+     "Browsers see a page that warns of what strangers may have put there before they see a preview, once a day.",
+     &Config::preview_warning},
     {"cpus-total-max", Kind::integer, "0", "CPUs of all running sandboxes together; 0 is no limit.",
      &Config::cpus_total_max, 0, 1 << 20},
     {"memory-gib-total-max", Kind::integer, "0", "Memory of all running sandboxes together; 0 is no limit.",

@@ -46,6 +46,7 @@ struct Config {
   std::int64_t creates_at_once = 0;
   std::int64_t creates_waiting_max = 0;
   bool wake_stopped = false;
+  bool preview_warning = false;
   bool stop_sandboxes_on_exit = true;
 };
 

@@ -52,6 +52,7 @@ Reach reach_of(const Control& control, const std::string& id, const LiveSandbox&
           .state = live.state,
           .socket = started ? live.socket : "",
           .is_public = live.is_public,
+          .has_warning = control.config.preview_warning,
           .wakes = wakes(control.config, live)};
 }
 
@@ -92,21 +93,25 @@ std::optional<Result<Reach>> AccessControl::find_now(const std::string& sandbox_
   return reach(sandbox_id, *live);
 }
 
-bool AccessControl::is_open_now(const std::string& sandbox_id) const {
+const LiveSandbox* AccessControl::find_plain(const std::string& sandbox_id) const {
   const auto* live = control_->live.find(sandbox_id);
-  return live != nullptr && live->state == SandboxState::started && live->is_public && !live->socket.empty();
+  const bool plain = live != nullptr && live->state == SandboxState::started && !live->socket.empty();
+  return plain && !control_->config.preview_warning ? live : nullptr;
+}
+
+bool AccessControl::is_open_now(const std::string& sandbox_id) const {
+  const auto* live = find_plain(sandbox_id);
+  return live != nullptr && live->is_public;
 }
 
 bool AccessControl::admits_key_now(const std::string& sandbox_id, std::string_view token) const {
-  const auto* live = control_->live.find(sandbox_id);
-  if (live == nullptr || live->state != SandboxState::started || live->socket.empty()) return false;
-  return authenticator_->organization_now(token) == live->organization_id;
+  const auto* live = find_plain(sandbox_id);
+  return live != nullptr && authenticator_->organization_now(token) == live->organization_id;
 }
 
 bool AccessControl::admits_run_token_now(const std::string& sandbox_id, std::string_view token) const {
-  const auto* live = control_->live.find(sandbox_id);
-  if (live == nullptr || live->state != SandboxState::started || live->socket.empty()) return false;
-  return !live->run_token.empty() && constant_time_equal(live->run_token, token);
+  const auto* live = find_plain(sandbox_id);
+  return live != nullptr && !live->run_token.empty() && constant_time_equal(live->run_token, token);
 }
 
 Reach AccessControl::reach(const std::string& sandbox_id, const LiveSandbox& live) const {

@@ -27,6 +27,7 @@ struct Reach {
   model::SandboxState state = model::SandboxState::unknown;
   std::string socket;  // of its toolbox; empty unless it can be reached now
   bool is_public = false;
+  bool has_warning = false;      // before its previews
   bool wakes = false;            // stopped or paused, to be started by use
   std::int64_t patience_ms = 0;  // use has just started it: its programs may need this long still to begin to serve
 };
@@ -76,10 +77,10 @@ class AccessControl {
   asio::awaitable<Result<Reach>> find(std::string sandbox_id);
   // The same where nothing has to be waited for; nullopt: find() has to be asked.
   std::optional<Result<Reach>> find_now(const std::string& sandbox_id) const;
-  // Whether find_now() would give one that is public and has a socket.
+  // Whether find_now() would give one that is public, has a socket and no warning.
   bool is_open_now(const std::string& sandbox_id) const;
-  // Whether find_now() would give one that has a socket, and authorize_key() or authorize_run_token() would agree,
-  // where nothing has to be waited for.
+  // Whether find_now() would give one that has a socket and no warning, and authorize_key() or authorize_run_token()
+  // would agree, where nothing has to be waited for.
   bool admits_key_now(const std::string& sandbox_id, std::string_view token) const;
   bool admits_run_token_now(const std::string& sandbox_id, std::string_view token) const;
   // Starts one that is to be started by use; any number of callers cause one start. Errc::conflict for all others.
@@ -127,6 +128,8 @@ class AccessControl {
   std::shared_ptr<Wakings> wakings_ = std::make_shared<Wakings>();
   std::shared_ptr<Woken> woken_ = std::make_shared<Woken>();
   Reach reach(const std::string& sandbox_id, const LiveSandbox& live) const;
+  // One that runs and whose previews need nothing but an entry; else nullptr.
+  const LiveSandbox* find_plain(const std::string& sandbox_id) const;
   std::int64_t patience_with(const std::string& sandbox_id) const;
   Control* control_ = nullptr;
   Authenticator* authenticator_ = nullptr;

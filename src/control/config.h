@@ -39,6 +39,8 @@ struct ControlConfig {
 
   // Whether use starts a stopped sandbox that says nothing of it (kWakeLabel in live_index.h).
   bool wake_stopped = false;
+  // Whether people's browsers see a warning before a preview.
+  bool preview_warning = false;
 };
 
 }  // namespace sebring::control
