@@ -95,6 +95,19 @@ locale_archive() {
     localedef --add-to-archive /usr/lib/locale/C.utf8
 }
 
+# The same bash without a loader's work, which the toolbox starts in the place of /bin/bash as long as both bear one time
+# stamp: whoever replaces /bin/bash gets what he put there.
+quick_bash() {
+    echo "I: quick bash"
+    # shellcheck disable=SC2016
+    version='echo "$BASH_VERSION"'
+    [ "$(bash -c "$version")" = "$(bash-static -c "$version")" ]
+    install -d /usr/libexec/sebring
+    mv /bin/bash-static /usr/libexec/sebring/bash
+    ln -s /usr/libexec/sebring/bash /bin/bash-static
+    touch -r /bin/bash /usr/libexec/sebring/bash
+}
+
 # Everything that follows from the machine this was built on, or from the build itself.
 forget() {
     rm -rf /root/.npm /root/.config /root/.wget-hsts $user_home/.npm $user_home/.config
@@ -109,5 +122,6 @@ typescript_tools
 account
 identity_files
 locale_archive
+quick_bash
 warm_up
 forget

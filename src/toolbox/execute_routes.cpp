@@ -77,6 +77,10 @@ net::asio::awaitable<Result<void>> execute(Context& context, net::Exchange& exch
   SB_CO_TRY(StartSpec spec, start_spec(context, request));
   spec.candidates = shell_candidates(context);
   spec.argv = {""};  // the shell's own path
+  if (std::string quick = quick_form(spec.candidates.front()); quick != spec.candidates.front()) {
+    spec.argv = {spec.candidates.front()};
+    spec.candidates.insert(spec.candidates.begin(), std::move(quick));
+  }
   auto result = co_await run_command(context, exchange, std::move(spec), std::move(request.text), request.timeout);
   if (!result && !is_start_failure(result.error())) co_return fail(std::move(result.error()));
   co_await answer_command(exchange, result ? *std::move(result) : not_started(result.error()));

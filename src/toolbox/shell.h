@@ -13,4 +13,9 @@ std::vector<std::string> shell_candidates(const Context& context);
 // The same from the file's text.
 std::vector<std::string> choose_shells(std::string_view shells_file, std::string_view shell_variable);
 
+// The file to execute for the shell at `path`, whose name (argv[0]) stays `path`. An image may bring its bash once
+// more, linked statically, which starts a quarter sooner: root's file /usr/libexec/sebring/bash with the very time
+// stamp of /bin/bash, so that a bash that was replaced since is not passed over. `path` itself in every other case.
+std::string quick_form(const std::string& path);
+
 }  // namespace sebring::toolbox
