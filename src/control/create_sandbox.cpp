@@ -231,9 +231,9 @@ asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox 
   SB_ASSERT(place.has_value());
   control.live.put(sandbox);
 
-  // The intention goes to the writer, which may hold it back some milliseconds, while the runner works. A runner that
-  // is done sooner shares its commit; a crash in between leaves a container without a row, which the inventory removes.
-  auto inserted = control.store.sandboxes.insert_later(sandbox, db::Urgency::lazy, repeated.mark);
+  // The row goes to the disk while the runner works. A crash before it is there leaves a container without a row, which
+  // the inventory removes; one after it a row in `creating`, which the reconciler brings to its end.
+  auto inserted = control.store.sandboxes.insert_later(sandbox, db::Urgency::now, repeated.mark);
   sandbox.version = 1;
   if (control.events.heard()) control.events.publish({sandbox.organization_id, SandboxCreated{sandbox}});
   auto report = co_await control.runner.ensure_running(sandbox.id, make_runner_spec(control.config, sandbox, false));
@@ -245,12 +245,10 @@ asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox 
   const SandboxState before = sandbox.visible();
   set_state(control, sandbox, SandboxState::started);
   set_active(control, sandbox);
-  if (auto saved = co_await save(control, sandbox, before, sandbox.desired); !saved) {
-    auto first = co_await inserted.wait();
-    Error cause = first ? saved.error() : first.error();
+  if (auto saved = co_await save_created(control, sandbox, before, inserted); !saved) {
     sandbox.state = before;
-    co_await give_up(control, sandbox, cause);
-    co_return fail(std::move(cause));
+    co_await give_up(control, sandbox, saved.error());
+    co_return fail(std::move(saved.error()));
   }
   co_await note_running(control, sandbox.id, std::move(*report));
   co_return std::move(sandbox);

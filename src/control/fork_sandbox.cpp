@@ -97,7 +97,7 @@ asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string orga
   SB_CO_CHECK(model::check_totals(child.resources, control.live.used(organization_id), control.config.limits));
   auto place = control.lines.try_enter(child.id);
   control.live.put(child);
-  auto inserted = control.store.sandboxes.insert_later(child, db::Urgency::lazy, repeated.mark);
+  auto inserted = control.store.sandboxes.insert_later(child, db::Urgency::now, repeated.mark);
   if (control.events.heard()) control.events.publish({organization_id, SandboxCreated{child}});
 
   auto report = co_await make_and_start(control, held.sandbox.id, child);
@@ -105,7 +105,7 @@ asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string orga
     const SandboxState before = child.visible();
     set_state(control, child, SandboxState::started);
     set_active(control, child);
-    auto saved = co_await save(control, child, before, child.desired, &inserted);
+    auto saved = co_await save_created(control, child, before, inserted);
     if (saved) {
       co_await note_running(control, child.id, std::move(*report));
       co_return child;

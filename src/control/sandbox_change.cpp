@@ -76,6 +76,20 @@ asio::awaitable<Result<void>> save(Control& control, Sandbox& sandbox, model::Sa
   co_return Result<void>{};
 }
 
+asio::awaitable<Result<void>> save_created(Control& control, Sandbox& sandbox, model::SandboxState before,
+                                           const db::Pending& inserted) {
+  auto pending = control.store.sandboxes.update_later(sandbox, db::Urgency::unsynced);
+  auto written = co_await inserted.wait();
+  if (written) written = co_await pending.wait();
+  if (!written) {
+    if (control.needs_repair) control.needs_repair(sandbox.id);
+    co_return written;
+  }
+  ++sandbox.version;
+  announce(control, sandbox, before, sandbox.desired);
+  co_return Result<void>{};
+}
+
 db::Pending save_intention(Control& control, Sandbox& sandbox, model::SandboxState before,
                            model::DesiredState desired_before) {
   auto pending = control.store.sandboxes.update_later(sandbox, db::Urgency::lazy);

@@ -35,6 +35,11 @@ void set_error(Control& control, Sandbox& sandbox, std::string reason, bool reco
 // reconciler looks at the sandbox, since the runner may be ahead of the row.
 asio::awaitable<Result<void>> save(Control& control, Sandbox& sandbox, model::SandboxState before,
                                    model::DesiredState desired_before, const db::Pending* intention = nullptr);
+// The outcome of a creation whose row, `inserted`, was submitted before the work: returns when that is durable and the
+// outcome can be read. The outcome itself may be lost with the machine's power: a row in `creating` is brought to its
+// end by the reconciler then. Otherwise as save().
+asio::awaitable<Result<void>> save_created(Control& control, Sandbox& sandbox, model::SandboxState before,
+                                           const db::Pending& inserted);
 // Writes an intention: it may reach the disk together with its outcome, and is told at once. Who does not go on to
 // save() waits for it before it leaves the line.
 db::Pending save_intention(Control& control, Sandbox& sandbox, model::SandboxState before,

@@ -143,6 +143,38 @@ TEST_CASE("a lazy write waits for a prompt one, but not for ever") {
   CHECK(fixture.count() == 3);
 }
 
+TEST_CASE("an unsynced write is seen at once, and only a commit without any other does not wait for the disk") {
+  Fixture fixture;
+  boost::asio::io_context io{1};
+  auto connection = fixture.open(Connection::Mode::write);
+  REQUIRE(migrate(connection, kSteps));
+  Writer writer(std::move(connection), io.get_executor());
+  constexpr std::int64_t kNormal = 1, kFull = 2;
+  auto level_of = [&](Urgency urgency, const char* key) {
+    std::int64_t level = -1;
+    bool told = false;
+    auto work = [&level, key](Connection& c) -> Result<void> {
+      // Its answer is found when it is prepared, and a text is prepared once.
+      SB_TRY(auto query, c.query(std::string("PRAGMA synchronous --") + key));
+      SB_CHECK(query.step());
+      level = query.integer(0);
+      return insert(key, 1)(c);
+    };
+    boost::asio::co_spawn(io, writer.write(std::move(work), urgency),
+                          [&](std::exception_ptr, Result<void> done) { told = done.has_value(); });
+    io.restart();
+    while (!told) io.run_one();
+    return level;
+  };
+  CHECK(level_of(Urgency::unsynced, "a") == kNormal);
+  CHECK(fixture.count() == 1);
+  CHECK(level_of(Urgency::now, "b") == kFull);
+  CHECK(level_of(Urgency::unsynced, "c") == kNormal);
+  (void)writer.submit(insert("d", 1), Urgency::lazy);
+  CHECK(level_of(Urgency::unsynced, "e") == kFull);
+  CHECK(fixture.count() == 5);
+}
+
 TEST_CASE("on a full disk the reserve is given up, the batch is tried again, and the reserve is taken back") {
   Fixture fixture;
   boost::asio::io_context io{1};

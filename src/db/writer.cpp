@@ -1,5 +1,6 @@
 #include "db/writer.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/post.hpp>
@@ -51,10 +52,12 @@ struct Writer::Shared {
   std::deque<Job> queue;
   std::size_t urgent = 0;  // how many in the queue are not lazy
   bool ending = false;
+  bool syncing = true;  // whether a commit now waits for the disk, as a connection in write mode does at first
   std::thread thread;
 
   void run();
   std::deque<Job> next_batch();
+  Result<void> begin(const std::deque<Job>& batch);
   void execute(std::deque<Job>& batch);
   bool make_room(const std::deque<Job>& batch);
   void take_ballast();
@@ -103,15 +106,23 @@ std::deque<Writer::Shared::Job> Writer::Shared::next_batch() {
   }
   std::deque<Job> batch;
   while (!queue.empty() && batch.size() < kBatchMax) {
-    if (queue.front().urgency == Urgency::now) --urgent;
+    if (queue.front().urgency != Urgency::lazy) --urgent;
     batch.push_back(std::move(queue.front()));
     queue.pop_front();
   }
   return batch;
 }
 
+Result<void> Writer::Shared::begin(const std::deque<Job>& batch) {
+  const bool sync = std::ranges::any_of(batch, [](const Job& job) { return job.urgency != Urgency::unsynced; });
+  if (sync != syncing) SB_CHECK(connection.script(sync ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL"));
+  syncing = sync;
+  SB_CHECK(connection.run("BEGIN IMMEDIATE"));
+  return {};
+}
+
 void Writer::Shared::execute(std::deque<Job>& batch) {
-  auto begun = connection.run("BEGIN IMMEDIATE");
+  auto begun = begin(batch);
   Result<void> commit;
   if (!begun) {
     commit = std::unexpected(begun.error());
@@ -205,8 +216,8 @@ Pending Writer::submit(Work work, Urgency urgency) {
       return Pending(std::move(state));
     }
     // A lazy one needs the thread only to start its own timer.
-    wake = urgency == Urgency::now ? shared_->urgent == 0 : shared_->queue.empty();
-    if (urgency == Urgency::now) ++shared_->urgent;
+    wake = urgency == Urgency::lazy ? shared_->queue.empty() : shared_->urgent == 0;
+    if (urgency != Urgency::lazy) ++shared_->urgent;
     shared_->queue.push_back({std::move(work), state, urgency, Moment::now(), std::nullopt});
   }
   if (wake) shared_->changed.notify_one();

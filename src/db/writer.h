@@ -1,7 +1,7 @@
 #pragma once
-// The one writer. Transactions queue up and share commits: each runs in a savepoint of its own, one COMMIT (one fsync)
-// ends the batch, and only then is anybody told. A failed fsync ends the process: what the kernel did with the pages is
-// unknowable, recovery rereads the file.
+// The one writer. Transactions queue up and share commits: each runs in a savepoint of its own, one COMMIT (one fsync,
+// none when all are Urgency::unsynced) ends the batch, and only then is anybody told. A failed fsync ends the process:
+// what the kernel did with the pages is unknowable, recovery rereads the file.
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
@@ -24,6 +24,9 @@ enum class Urgency {
   now,
   // May be held back for kLazyHold, so that an intention and its outcome, written a millisecond later, share one fsync.
   lazy,
+  // Committed at once and seen by readers, but on the disk only with the next commit of another kind: a failure of
+  // power may take it back, the end of a process does not. For what a restart finds out again.
+  unsynced,
 };
 inline constexpr std::chrono::milliseconds kLazyHold{5};
 
