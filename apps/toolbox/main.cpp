@@ -79,7 +79,7 @@ Result<ServeOptions> take_slot() {
   options.user_cgroup = std::move(entered.user_cgroup);
   options.memory_cgroup = std::move(entered.memory_cgroup);
   options.devpts = std::move(entered.devpts);
-  options.self_executable = open_self();
+  options.self_executable = std::move(entered.self_executable);
   options.git_helper = std::move(entered.git_helper);
   return options;
 }

@@ -65,7 +65,8 @@ Result<Message> receive_message(int socket, std::size_t bytes_max, int milliseco
     if (n == 0) return fail(Errc::timed_out, "wait for a message: no answer");
   }
   Message message;
-  message.data.resize(bytes_max);
+  // Not filled: of the room for the longest message only what a message has is ever touched.
+  message.data.resize_and_overwrite(bytes_max, [](char*, std::size_t size) { return size; });
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int) * kPassedMax)];
   iovec vector{message.data.data(), message.data.size()};
   msghdr header{};

@@ -21,6 +21,7 @@ struct Entered {
   UniqueFd memory_cgroup;  // directory of the users' memory cgroup, for reading events, peak and limit; may be invalid
   UniqueFd git_helper;     // sealed executable of the git operations; invalid where there is none
   int cgroup_version = 1;
+  UniqueFd self_executable;   // this program; invalid where /proc does not tell
   UniqueFd devpts;            // root directory of this sandbox's devpts instance
   std::string configuration;  // JSON, written by control, opaque to the runner; toolbox/configuration.h reads it
 };

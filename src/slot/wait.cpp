@@ -1,8 +1,10 @@
 #include <fcntl.h>
 #include <grp.h>
+#include <link.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -11,6 +13,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <span>
 
 #include "os/passing.h"
 #include "slot/parts.h"
@@ -87,6 +90,23 @@ Result<UniqueFd> prepare_in_slot() {
   return prepare(order, message.fds[0], message.fds[1], message.fds[2]);
 }
 
+// Maps what is shared of this program into this process. The first requests would do it piece by piece, and somebody
+// waits for those. Costs page tables, no memory of its own; nothing depends on its success.
+void map_own_program() {
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* info, std::size_t, void*) {
+        for (const ElfW(Phdr) & part : std::span(info->dlpi_phdr, info->dlpi_phnum)) {
+          if (part.p_type != PT_LOAD || (part.p_flags & PF_W)) continue;
+          const std::uintptr_t page = 4095;
+          const std::uintptr_t first = (info->dlpi_addr + part.p_vaddr) & ~page;
+          const std::uintptr_t last = (info->dlpi_addr + part.p_vaddr + part.p_memsz + page) & ~page;
+          (void)::madvise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_READ);
+        }
+        return 0;
+      },
+      nullptr);
+}
+
 Result<Entered> take_order(os::Message& message, UniqueFd& root) {
   auto order = read_order<Enter>(message);
   std::string_view rest = std::string_view(message.data).substr(sizeof order);
@@ -123,6 +143,9 @@ Result<Entered> wait_in_slot() {
   auto devpts = prepare_in_slot();
   report(devpts ? Result<void>{} : Result<void>(std::unexpected(devpts.error())));
 
+  // What needs no order is done while nobody waits for it.
+  UniqueFd self(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  map_own_program();
   os::Message message = receive(kMessageBytesMax);  // the wait in the pool
   UniqueFd root;
   auto entered = take_order(message, root);
@@ -132,6 +155,7 @@ Result<Entered> wait_in_slot() {
   if (::chdir("/") < 0) return fail_errno(errno, "enter /");
   ::close(kControlFd);
   entered->devpts = std::move(*devpts);
+  entered->self_executable = std::move(self);
   return entered;
 }
 

@@ -46,31 +46,31 @@ std::optional<std::uint64_t> cgroup_number(std::string_view text, std::string_vi
 
 MemoryWatch::MemoryWatch(int directory)
     : directory_(directory < 0 ? -1 : ::fcntl(directory, F_DUPFD_CLOEXEC, 0)),
-      events_(open_first(directory, "memory.events", "memory.oom_control")),
-      peak_(open_first(directory, "memory.peak", "memory.max_usage_in_bytes")),
-      limit_(open_first(directory, "memory.max", "memory.limit_in_bytes")),
-      usage_(open_first(directory, "memory.current", "memory.usage_in_bytes")),
-      stat_(open_first(directory, "memory.stat", "memory.stat")) {}
+      events_(open_first(directory, "memory.events", "memory.oom_control")) {}
 
 std::uint64_t MemoryWatch::kills() const { return read_number(events_, "oom_kill").value_or(0); }
 
 std::optional<std::uint64_t> MemoryWatch::limit_bytes() const {
-  auto limit = read_number(limit_, "");
+  auto limit = read_number(open_first(directory_.get(), "memory.max", "memory.limit_in_bytes"), "");
   if (limit && *limit >= kUnlimited) limit.reset();
   return limit;
 }
 
-std::optional<std::uint64_t> MemoryWatch::used_bytes() const { return read_number(usage_, ""); }
+std::optional<std::uint64_t> MemoryWatch::used_bytes() const {
+  return read_number(open_first(directory_.get(), "memory.current", "memory.usage_in_bytes"), "");
+}
 
 std::optional<std::uint64_t> MemoryWatch::cache_bytes() const {
-  auto cache = read_number(stat_, "file");
-  return cache ? cache : read_number(stat_, "total_cache");
+  const UniqueFd stat = open_first(directory_.get(), "memory.stat", "memory.stat");
+  auto cache = read_number(stat, "file");
+  return cache ? cache : read_number(stat, "total_cache");
 }
 
 OutOfMemory MemoryWatch::limits() const {
   const std::uint64_t limit = limit_bytes().value_or(0);
   // memory.peak came with kernel 5.19. Without it: at the time of a kill the limit was what was used.
-  return {.limit_bytes = limit, .peak_bytes = read_number(peak_, "").value_or(limit)};
+  const UniqueFd peak = open_first(directory_.get(), "memory.peak", "memory.max_usage_in_bytes");
+  return {.limit_bytes = limit, .peak_bytes = read_number(peak, "").value_or(limit)};
 }
 
 }  // namespace sebring::toolbox

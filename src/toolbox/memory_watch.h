@@ -26,11 +26,7 @@ class MemoryWatch {
 
  private:
   UniqueFd directory_;
-  UniqueFd events_;
-  UniqueFd peak_;
-  UniqueFd limit_;
-  UniqueFd usage_;
-  UniqueFd stat_;
+  UniqueFd events_;  // of every command; what is read rarely is opened for it
 };
 
 // Number after `key ` at the start of a line of a cgroup file's text; the whole text when `key` is empty.

@@ -17,6 +17,7 @@
 #include "toolbox/error_body.h"
 #include "toolbox/hosts_block.h"
 #include "toolbox/identity.h"
+#include "toolbox/log_directory.h"
 
 namespace sebring::toolbox {
 namespace {
@@ -44,23 +45,6 @@ Environment make_environment(const Configuration& configuration, const Identity&
     if (!name.empty() && name.find('=') == std::string::npos) environment[name] = value;
   }
   return environment;
-}
-
-// A directory of root's, so that the user can not put a link in its place; the user's only from the last part on.
-std::string make_log_dir(const Configuration& configuration, const Identity& user) {
-  std::string directory = configuration.log_dir;
-  if (directory.empty()) {
-    struct stat status{};
-    const bool has_var = ::lstat("/var/lib", &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == 0;
-    const std::string parent = has_var ? "/var/lib/sebring" : "/.sebring";
-    if (::mkdir(parent.c_str(), 0755) < 0 && errno != EEXIST) return {};
-    directory = parent + "/sessions";
-  }
-  if (::mkdir(directory.c_str(), 0700) < 0 && errno != EEXIST) return {};
-  UniqueFd opened(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!opened) return {};
-  if (::geteuid() == 0 && ::fchown(opened.get(), user.uid, user.gid) < 0) return {};
-  return directory;
 }
 
 bool can_enter(const std::string& directory, const Identity& user) {
@@ -148,7 +132,7 @@ Result<void> serve(ServeOptions options) {
                   .work_dir = choose_work_dir(configuration, user),
                   .sandbox_id = configuration.sandbox_id,
                   .version = configuration.version,
-                  .log_dir = make_log_dir(configuration, user),
+                  .log_dir = choose_log_directory(configuration),
                   .devpts = std::move(options.devpts),
                   .entrypoint = configuration.entrypoint,
                   .memory_cgroup = std::move(options.memory_cgroup),

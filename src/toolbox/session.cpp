@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "toolbox/as_user.h"
 #include "toolbox/configuration.h"
+#include "toolbox/log_directory.h"
 #include "toolbox/shell.h"
 
 namespace sebring::toolbox {
@@ -30,22 +31,11 @@ constexpr std::string_view kNothingRuns =
 constexpr std::string_view kReplaced =
     "the session's shell was replaced by another program (exec), which still runs; create the session again";
 
-// The user may have removed the directory. Its parent is root's, so nothing of the user's is followed.
-Result<void> make_log_directory(const Context& context) {
-  if (::mkdir(context.log_dir.c_str(), 0700) != 0 && errno != EEXIST)
-    return fail_errno(errno, "make " + context.log_dir);
-  UniqueFd directory(::open(context.log_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!directory) return fail_errno(errno, "open " + context.log_dir);
-  if (::geteuid() == 0 && ::fchown(directory.get(), context.user.uid, context.user.gid) != 0) {
-    return fail_errno(errno, "own " + context.log_dir);
-  }
-  return {};
-}
-
 Result<std::shared_ptr<OutputPipes>> make_pipes(const Context& context) {
   auto pipes = OutputPipes::make(context.io, context.log_dir, context.user);
+  // Nobody has needed the directory yet, or the user has removed it.
   if (!pipes && pipes.error().os_errno() == ENOENT) {
-    SB_CHECK(make_log_directory(context));
+    SB_CHECK(make_log_directory(context.log_dir, context.user.uid, context.user.gid));
     pipes = OutputPipes::make(context.io, context.log_dir, context.user);
   }
   // Whatever it is, the client asked for nothing that is missing or forbidden.
@@ -67,7 +57,7 @@ asio::awaitable<Result<std::shared_ptr<ShellSession>>> ShellSession::start(Conte
   SB_CO_TRY(session->pipes_, make_pipes(context));
   SB_CO_TRY(Pipe input, make_input_pipe());
   SB_CO_TRY(Pipe reports, make_output_pipe());
-  StartSpec spec{.candidates = {session->shell_},
+  StartSpec spec{.candidates = {quick_form(session->shell_), session->shell_},
                  .argv = {session->shell_},
                  .environment = std::move(environment),
                  .cwd = std::move(cwd),

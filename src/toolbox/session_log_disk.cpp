@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "toolbox/as_user.h"
+#include "toolbox/log_directory.h"
 #include "toolbox/session_log.h"
 
 namespace sebring::toolbox {
@@ -28,9 +29,6 @@ Result<void> write_all(int fd, std::string_view bytes) {
 Result<UniqueFd> LogDisk::open_directory() {
   constexpr int kFlags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
   UniqueFd directory(::open(directory_.c_str(), kFlags));
-  if (!directory && errno == ENOENT && ::mkdir(directory_.c_str(), 0700) == 0) {
-    directory.reset(::open(directory_.c_str(), kFlags));
-  }
   if (!directory) return fail_errno(errno, "open directory of session logs");
   return directory;
 }
@@ -57,6 +55,7 @@ LogDisk::File::~File() {
 asio::awaitable<Result<std::shared_ptr<LogDisk::File>>> LogDisk::create() {
   auto self = shared_from_this();
   co_return co_await thread_.run([self]() -> Result<std::shared_ptr<File>> {
+    SB_CHECK(make_log_directory(self->directory_, self->uid_, self->gid_));
     AsUser user(self->uid_, self->gid_);
     SB_TRY(UniqueFd directory, self->open_directory());
     const std::string name = random_hex(12) + ".log";
