@@ -7,7 +7,6 @@ import argparse
 import concurrent.futures
 import contextlib
 import glob
-import http.client
 import json
 import os
 import pathlib
@@ -27,8 +26,10 @@ from ws import WebSocket  # noqa: E402
 
 import life_bench  # noqa: E402
 import reach_bench  # noqa: E402
+from client import Client  # noqa: E402
 
 ROWS = []
+QUICK_BASH = "/usr/libexec/sebring/bash"  # what the toolbox starts in the default snapshot
 
 
 def percentiles(milliseconds):
@@ -48,23 +49,17 @@ def value(name, text, target="", note=""):
     print(f"  {name:<58} {text:<47} {target:<22} {note}", flush=True)
 
 
-class Api:
-    """One keep-alive connection."""
+class Api(Client):
+    """Wants success, and parses what is JSON."""
 
     def __init__(self, server):
+        super().__init__(server)
         self.server = server
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
-        self.connection.connect()
-        import socket
-        self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
 
     def ask(self, method, path, body=None):
-        self.connection.request(method, path, json.dumps(body) if body is not None else None, self.headers)
-        answer = self.connection.getresponse()
-        raw = answer.read()
-        if answer.status >= 300:
-            raise RuntimeError(f"{method} {path}: {answer.status} {raw[:300]}")
+        status, raw = super().ask(method, path, body)
+        if status >= 300:
+            raise RuntimeError(f"{method} {path}: {status} {raw[:300]}")
         return json.loads(raw) if raw[:1] in (b"{", b"[") else raw
 
     def timed(self, method, path, body=None):
@@ -222,7 +217,7 @@ def inside(server, scale):
 
 def bare_shells(n, prefix, processors):
     """What is left when nothing of ours runs: the same shell from the same root, started and reaped."""
-    done = subprocess.run([*prefix, str(BUILD / "sebring-bench-spawn"), layer_directory(), "8", str(n), "/bin/bash"],
+    done = subprocess.run([*prefix, str(BUILD / "sebring-bench-spawn"), layer_directory(), "8", str(n), QUICK_BASH],
                           capture_output=True, text=True, check=True)
     from_load(f"    bare bash of the same root, 8 at once, {processors}", json.loads(done.stdout))
 

@@ -36,6 +36,31 @@ class DefaultSnapshot(ServerTest):
                 self.assertEqual(answer["exitCode"], 0, answer["result"])
                 self.assertTrue(answer["result"].startswith(expected), answer["result"])
 
+    def shell_of(self, box, command):
+        """The same by execute and in a session."""
+        path = f"/toolbox/{box}/process/session"
+        session = f"s{len(command)}"
+        status, answer, _ = self.server.request("POST", path, {"sessionId": session})
+        self.assertEqual(status, 201, answer)
+        status, answer, _ = self.server.request("POST", f"{path}/{session}/exec", {"command": command})
+        self.assertEqual(status, 200, answer)
+        self.assertEqual(self.server.request("DELETE", f"{path}/{session}")[0], 204)
+        return {self.server.execute(box, command)["result"].strip(), answer["output"].strip()}
+
+    def test_quick_bash_stands_in_for_the_usual_one(self):
+        box = self.server.create()["id"]
+        self.assertEqual(self.shell_of(box, "echo $0 $BASH $(ps -o comm= -p $$)"), {"/bin/bash /bin/bash bash"})
+        self.assertEqual(self.shell_of(box, "echo ~root ${#LANG}; [[ a.b =~ ^a\\.b$ ]]; echo $?"), {"/root 7\n0"})
+        self.assertEqual(self.shell_of(box, "readlink /proc/$$/exe"), {"/usr/libexec/sebring/bash"})
+        # Who puts something else into the place of /bin/bash gets that.
+        self.server.execute(box, "cp /bin/bash /tmp/bash && sudo mv /tmp/bash /bin/bash")
+        self.assertEqual(self.shell_of(box, "echo; readlink /proc/$$/exe"), {"/usr/bin/bash"})
+        # Nor is anything taken that others than root could have written.
+        self.server.execute(box, "sudo touch -r /bin/bash /usr/libexec/sebring/bash")
+        self.assertEqual(self.shell_of(box, "true ''; readlink /proc/$$/exe"), {"/usr/libexec/sebring/bash"})
+        self.server.execute(box, "sudo chown daytona /usr/libexec/sebring/bash")
+        self.assertEqual(self.shell_of(box, "true; readlink /proc/$$/exe"), {"/usr/bin/bash"})
+
     def test_names_and_sizes(self):
         for name, (cpu, memory, disk) in SIZES.items():
             box = self.server.create(snapshot=name)
