@@ -84,8 +84,13 @@ asio::awaitable<Result<bj::object>> Sandboxes::fork(std::string id, ForkOrder or
   std::uint64_t held = 0;
   auto copied = co_await parts_.workers.run([&](runtime::Host::Wires&) -> Result<void> {
     auto& pool = parts_.host.pool();
-    SB_CHECK(parts_.journal.wait_durable(parts_.journal.append(record)));
+    // The record goes to the disk beside the copy: after a crash one without the other is removed.
+    const auto recorded = parts_.journal.append(record);
     auto done = pool.copy_upper(disk, record.disk, record.limits.disk_bytes);
+    if (done) {
+      done = parts_.journal.wait_durable(recorded);
+      if (!done) (void)pool.destroy_upper(record.disk);
+    }
     if (!done) {
       parts_.journal.append_gone(record.disk);
       return done;
