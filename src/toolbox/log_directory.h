@@ -9,8 +9,8 @@
 
 namespace sebring::toolbox {
 
-// Where it will be: as configured, else below /var/lib where that is root's, else below /. Its parent is root's, so that
-// the user can not put a link in its place; the user's only from the last part on.
+// Where it will be: as configured, else below /var/lib where that is root's, else below /. Its parent is root's, so
+// that the user can not put a link in its place; the user's only from the last part on.
 std::string choose_log_directory(const Configuration& configuration);
 
 // Makes it, mode 0700, and gives it to the user; one that is there already is no error. To be called with the daemon's
