@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 
 #include "toolbox_git/git_error.h"
+#include "toolbox_git/leading_links.h"
 #include "toolbox_git/operations.h"
 #include "toolbox_git/repository.h"
 #include "toolbox_git/worktree.h"
@@ -46,9 +47,13 @@ bool is_tracked_directory(git_index* index, const std::string& path) {
 
 Result<void> add_one(git_repository* repository, git_index* index, const std::string& file) {
   SB_TRY(const auto path, path_in_worktree(repository, file));
+  if (!in_the_way(repository, path, InTheWay::link).empty())
+    return fail(Errc::invalid_argument, "'" + file + "' is beyond a symbolic link");
   const auto kind = path.empty() ? Kind::directory : kind_of(repository, path);
   if (is_single_entry(repository, path, kind)) {
     GIT_CHECK(git_index_add_bypath(index, path.c_str()), "add " + path);
+    // libgit2 leaves what the index had below a directory of that name.
+    GIT_CHECK(git_index_remove_directory(index, path.c_str(), 0), "add " + path);
     return {};
   }
   if (kind == Kind::directory) {

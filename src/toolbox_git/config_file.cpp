@@ -51,11 +51,29 @@ Result<void> check_key(const std::string& key) {
   return {};
 }
 
+// git_config_set_multivar writes the value as it is, unlike git_config_set_string: a backslash would make the file
+// unreadable, a line feed would add lines to it.
+std::string escaped(const std::string& value) {
+  constexpr std::string_view kSpecial = "\n\t\b\"\\";
+  constexpr std::string_view kLetters = "ntb\"\\";
+  std::string text;
+  for (const char c : value) {
+    const auto at = kSpecial.find(c);
+    if (at == kSpecial.npos) {
+      text += c;
+    } else {
+      text += '\\';
+      text += kLetters[at];
+    }
+  }
+  return text;
+}
+
 Result<void> set(Scope scope, const std::string& repository, const std::string& key, const std::string& value,
                  const char* replaced) {
   SB_CHECK(check_key(key));
   SB_TRY(auto config, open_scope(scope, repository));
-  GIT_CHECK(git_config_set_multivar(config.get(), key.c_str(), replaced, value.c_str()), "set " + key);
+  GIT_CHECK(git_config_set_multivar(config.get(), key.c_str(), replaced, escaped(value).c_str()), "set " + key);
   return {};
 }
 

@@ -15,6 +15,8 @@ Result<std::string> perform(const Init& request, Tools&) {
   options.initial_head = request.initial_branch.empty() ? nullptr : request.initial_branch.c_str();
   Repository repository;
   const int rc = git_repository_init_ext(out(repository), request.path.c_str(), &options);
+  if (struct stat info; rc < 0 && ::stat(request.path.c_str(), &info) == 0 && !S_ISDIR(info.st_mode))
+    return fail(Errc::invalid_argument, "make a repository at " + request.path + ": it is no directory");
   if (rc == GIT_EEXISTS) return fail(Errc::conflict, "there is a git repository already at " + request.path);
   GIT_CHECK(rc, "make a repository at " + request.path);
   return "";

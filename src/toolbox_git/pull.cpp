@@ -1,6 +1,9 @@
+#include <set>
+
 #include "toolbox_git/commit.h"
 #include "toolbox_git/configuration.h"
 #include "toolbox_git/git_error.h"
+#include "toolbox_git/leading_links.h"
 #include "toolbox_git/operations.h"
 #include "toolbox_git/remote_choice.h"
 #include "toolbox_git/remote_session.h"
@@ -85,8 +88,49 @@ Result<Signature> committer(git_repository* repository) {
   return signature;
 }
 
+Result<Tree> tree_of(git_repository* repository, const git_oid& id) {
+  CommitHandle commit;
+  GIT_CHECK(git_commit_lookup(out(commit), repository, &id), "find a commit of the merge");
+  Tree tree;
+  GIT_CHECK(git_commit_tree(out(tree), commit.get()), "read a commit of the merge");
+  return tree;
+}
+
+int collect_path(const git_diff_delta* delta, float, void* payload) {
+  if (delta->status != GIT_DELTA_DELETED) static_cast<std::set<std::string>*>(payload)->insert(delta->new_file.path);
+  return 0;
+}
+
+// libgit2 leaves files out of a merge without a word when something untracked stands in the place of their directory.
+Result<void> refuse_what_is_in_the_way(git_repository* repository, const git_oid& theirs) {
+  SB_TRY(const auto head, head_commit(repository));
+  git_oid base;
+  Tree before;
+  if (git_merge_base(&base, repository, git_commit_id(head.get()), &theirs) == 0) {
+    SB_TRY(before, tree_of(repository, base));
+  }
+  SB_TRY(const auto after, tree_of(repository, theirs));
+  Diff diff;
+  GIT_CHECK(git_diff_tree_to_tree(out(diff), repository, before.get(), after.get(), nullptr), "compare the branches");
+  std::set<std::string> coming;
+  GIT_CHECK(git_diff_foreach(diff.get(), collect_path, nullptr, nullptr, nullptr, &coming), "compare the branches");
+  Index index;
+  GIT_CHECK(git_repository_index(out(index), repository), "open the index");
+  std::set<std::string> obstacles;
+  for (const auto& path : coming) {
+    auto obstacle = in_the_way(repository, path, InTheWay::any_file);
+    if (!obstacle.empty() && !git_index_get_bypath(index.get(), obstacle.c_str(), 0))
+      obstacles.insert(std::move(obstacle));
+  }
+  if (obstacles.empty()) return {};
+  return fail(Errc::conflict,
+              "pull: untracked files would be overwritten: " + list_some({obstacles.begin(), obstacles.end()}),
+              kDirtyWorktree);
+}
+
 Result<void> merge(git_repository* repository, const git_annotated_commit* theirs, const Incoming& incoming) {
   SB_TRY(auto signature, committer(repository));
+  SB_CHECK(refuse_what_is_in_the_way(repository, incoming.id));
   git_merge_options merge_options = GIT_MERGE_OPTIONS_INIT;
   git_checkout_options checkout_options = GIT_CHECKOUT_OPTIONS_INIT;
   checkout_options.checkout_strategy = GIT_CHECKOUT_SAFE | GIT_CHECKOUT_ALLOW_CONFLICTS;

@@ -243,6 +243,9 @@ Error RemoteSession::failure(int rc, std::string_view doing) const {
   if (status == 404 || status == 410) return not_found("repository not found");
   if (last.error_class == GIT_ERROR_HTTP && last.message.starts_with("invalid content-type"))
     return not_found("this is not a git repository (" + last.message + ")");
+  // libgit2 adds an errno that has nothing to do with it.
+  if (last.message.starts_with("SSL error: syscall failure"))
+    return transport("the connection ended in the middle of TLS");
   auto message = last.message;
   const auto said = trim(remote_text_);
   if (url_.scheme != Scheme::http && url_.scheme != Scheme::https) {

@@ -2,6 +2,7 @@
 #include <set>
 
 #include "toolbox_git/git_error.h"
+#include "toolbox_git/leading_links.h"
 #include "toolbox_git/operations.h"
 #include "toolbox_git/repository.h"
 #include "toolbox_git/worktree.h"
@@ -136,7 +137,13 @@ Result<std::string> perform(const Reset& request, Tools& tools) {
   const auto kind = request.mode == ResetMode::soft   ? GIT_RESET_SOFT
                     : request.mode == ResetMode::hard ? GIT_RESET_HARD
                                                       : GIT_RESET_MIXED;
-  GIT_CHECK(git_reset(repository.get(), object, kind, &options), "reset");
+  LeadingLinks links;
+  if (kind == GIT_RESET_HARD && !git_repository_is_bare(repository.get())) {
+    SB_TRY(links, LeadingLinks::take_away(repository.get(), object, {}));
+  }
+  const int rc = git_reset(repository.get(), object, kind, &options);
+  links.put_back();
+  GIT_CHECK(rc, "reset");
   return "";
 }
 

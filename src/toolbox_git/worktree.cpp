@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "toolbox_git/git_error.h"
+#include "toolbox_git/leading_links.h"
 #include "toolbox_git/repository.h"
 
 namespace sebring::toolbox_git {
@@ -52,8 +53,13 @@ Result<void> checkout(git_repository* repository, const git_object* target, cons
   options.notify_flags = GIT_CHECKOUT_NOTIFY_CONFLICT;
   options.notify_cb = on_conflict;
   options.notify_payload = &watch;
+  LeadingLinks links;
+  if (wish.strategy & GIT_CHECKOUT_FORCE) {
+    SB_TRY(links, LeadingLinks::take_away(repository, target, wish.paths));
+  }
   const int rc =
       target ? git_checkout_tree(repository, target, &options) : git_checkout_index(repository, nullptr, &options);
+  links.put_back();
   if (rc == GIT_ECONFLICT && !watch.conflicts.empty())
     return fail(Errc::conflict,
                 std::string(doing) + ": local changes would be overwritten: " + list_some(watch.conflicts),

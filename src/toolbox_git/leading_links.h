@@ -1,0 +1,36 @@
+#pragma once
+// Symbolic links that stand in the working tree where git knows a directory. A forced checkout of libgit2 writes and
+// removes files through them, wherever they lead; git takes the link away.
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "toolbox_git/handles.h"
+
+namespace sebring::toolbox_git {
+
+enum class InTheWay { link, any_file };
+
+// The first directory of `path` in whose place the working tree has a symbolic link, or anything else that is none;
+// empty when there is nothing of the kind.
+std::string in_the_way(git_repository* repository, const std::string& path, InTheWay kind);
+
+class LeadingLinks {
+ public:
+  // Removes the links in the place of directories of HEAD, the index and `target` (null: none). With `paths`, as in the
+  // index, only those that are passed on the way to one of them or lie below.
+  static Result<LeadingLinks> take_away(git_repository* repository, const git_object* target,
+                                        const std::vector<std::string>& paths);
+
+  // Those in whose place nothing was written come back: they were the user's, not git's.
+  void put_back() const;
+
+ private:
+  struct Link {
+    std::string path;
+    std::string destination;
+  };
+  std::vector<Link> untracked_;
+};
+
+}  // namespace sebring::toolbox_git

@@ -1,0 +1,153 @@
+"""Git through the toolbox where symbolic links or untracked files stand in the place of directories, beside what git does."""
+
+import contextlib
+import pathlib
+import shutil
+import socket
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from git_rig import commit_to, git  # noqa: E402
+from toolbox_git_test import AUTHOR, Case  # noqa: E402
+
+
+class LinkTest(Case):
+    """`d`, a directory that git knows, has been replaced with a link to a directory outside."""
+
+    def setUp(self):
+        super().setUp()
+        self.tree = self.clone()
+        for name, text in (("d/f", "1\n"), ("d/g", "2\n")):
+            self.commit_file(name, text)
+        git("branch", "with", cwd=self.tree)
+        git("rm", "-rq", "d", cwd=self.tree)
+        self.commit_file("other", "x\n")
+        git("branch", "without", cwd=self.tree)
+        git("reset", "-q", "--hard", "with", cwd=self.tree)
+        self.outside = self.home / "outside"
+        self.outside.mkdir()
+        for name in ("f", "g", "h"):
+            (self.outside / name).write_text("precious\n")
+        self.link()
+
+    def link(self):
+        directory = self.tree / "d"
+        shutil.rmtree(directory) if directory.is_dir() and not directory.is_symlink() else directory.unlink(missing_ok=True)
+        directory.symlink_to(self.outside)
+
+    def outside_is_whole(self):
+        self.assertEqual({path.name: path.read_text() for path in self.outside.iterdir()},
+                         {name: "precious\n" for name in ("f", "g", "h")})
+
+    def test_forced_checkouts_replace_the_link(self):
+        for endpoint, fields in (("reset", {"mode": "hard"}), ("restore", {"files": ["."]}), ("restore", {"files": ["d"]}),
+                                 ("restore", {"files": ["d/f", "d/g"], "source": "HEAD"})):
+            with self.subTest(endpoint, **fields):
+                self.link()
+                self.ok(self.post(endpoint, path="r", **fields))
+                self.outside_is_whole()
+                self.assertFalse((self.tree / "d").is_symlink())
+                self.assertEqual((self.tree / "d/f").read_text(), "1\n")
+                self.assertEqual(self.states(), {})
+
+    def test_a_link_that_nothing_replaces_stays(self):
+        self.ok(self.post("reset", path="r", mode="hard", target="without"))
+        self.outside_is_whole()
+        self.assertTrue((self.tree / "d").is_symlink())
+        self.assertEqual((self.tree / "other").read_text(), "x\n")
+
+    def test_other_paths_leave_the_link_alone(self):
+        (self.tree / "README.md").write_text("changed\n")
+        self.ok(self.post("restore", path="r", files=["README.md"]))
+        self.assertTrue((self.tree / "d").is_symlink())
+        self.outside_is_whole()
+
+    def test_careful_checkouts_refuse(self):
+        self.fails(self.post("checkout", path="r", branch="without"), 409, "GIT_DIRTY_WORKTREE")
+        for mode in ("keep", "merge"):
+            self.fails(self.post("reset", path="r", mode=mode, target="without"), 409, "GIT_DIRTY_WORKTREE")
+        self.assertTrue((self.tree / "d").is_symlink())
+        self.outside_is_whole()
+
+    def test_nothing_is_added_beyond_a_link(self):
+        for name in ("d/f", "d/h", str(self.tree / "d/h")):
+            self.fails(self.post("add", path="r", files=[name]), 400, "BAD_REQUEST", "beyond a symbolic link")
+
+    def test_a_directory_becomes_a_link_or_a_file(self):
+        for make in (self.link, lambda: (self.tree / "d").write_text("now a file\n")):
+            (self.tree / "d").unlink()
+            make()
+            self.ok(self.post("add", path="r", files=["d"]))
+            self.assertEqual(git("ls-files", "d", cwd=self.tree), "d")
+            self.ok(self.post("commit", path="r", message="no directory", **AUTHOR))
+            self.assertEqual(self.states(), {})
+            git("reset", "-q", "--hard", "with", cwd=self.tree)
+            self.link()
+
+
+class PullTest(Case):
+    def test_untracked_things_in_the_place_of_a_directory(self):
+        for number, (name, put) in enumerate({"file": lambda path: path.write_text("mine\n"),
+                                              "link": lambda path: path.symlink_to(self.home)}.items()):
+            for diverged in (False, True):
+                with self.subTest(name, diverged=diverged):
+                    new = f"new-{number}-{diverged}"
+                    tree = self.clone(new)
+                    commit_to(self.served / "r.git", f"{new}/f", "theirs\n")
+                    if diverged:
+                        git("config", "user.name", "T", cwd=tree)
+                        git("config", "user.email", "t@test", cwd=tree)
+                        self.commit_file("mine", "mine\n", repository=new)
+                    before = git("rev-parse", "HEAD", cwd=tree)
+                    put(tree / new)
+                    self.fails(self.post("pull", path=new), 409, "GIT_DIRTY_WORKTREE", new)
+                    self.assertEqual(git("rev-parse", "HEAD", cwd=tree), before)
+                    (tree / new).unlink()
+                    self.ok(self.post("pull", path=new))
+                    self.assertEqual((tree / new / "f").read_text(), "theirs\n")
+                    self.assertEqual(self.states(new), {})
+
+
+class ValueTest(Case):
+    def test_every_value_is_read_as_it_was_written(self):
+        for value in ('C:\\dir "x"', "a;b#c", " before", "after ", "tab\tin", "line\n[core]\n\tbare = true", "", "ü", "end\\", '"', "\b"):
+            with self.subTest(value=value):
+                self.ok(self.post("config", key="some.value", value=value))
+                read = self.ok(self.toolbox.get("/git/config?key=some.value"))
+                self.assertEqual(read, {"value": value})
+                self.assertEqual(git("config", "--file", str(self.home / ".gitconfig"), "--null", "--list"),
+                                 f"some.value\n{value}\0".strip())
+        self.ok(self.post("config/user", name='Ann "The\\Best" O', email="ann@test"))
+        self.clone()
+        self.assertEqual(self.ok(self.toolbox.get("/git/config?key=user.name")), {"value": 'Ann "The\\Best" O'})
+
+    def test_no_repository_in_the_place_of_a_file(self):
+        (self.home / "file").write_text("x")
+        self.fails(self.post("init", path="file"), 400, "BAD_REQUEST", "no directory")
+
+
+class TlsTest(Case):
+    def test_server_that_ends_the_handshake(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            def hang_up():
+                with contextlib.suppress(OSError):
+                    while True:
+                        connection, _ = server.accept()
+                        connection.recv(1)
+                        connection.shutdown(socket.SHUT_WR)
+                        self.addCleanup(connection.close)
+            thread = threading.Thread(target=hang_up)
+            thread.start()
+            try:
+                answer = self.post("clone", url=f"https://127.0.0.1:{server.getsockname()[1]}/r.git", path="x",
+                                   insecure_skip_tls=True)
+            finally:
+                server.shutdown(socket.SHUT_RDWR)
+                thread.join()
+        self.fails(answer, 502, "GIT_TRANSPORT_FAILED", "TLS")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
