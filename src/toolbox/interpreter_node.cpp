@@ -10,7 +10,8 @@ const util = require('util');
 const Module = require('module');
 
 const channel = new net.Socket({ fd: 3, readable: true, writable: true });
-const send = (message) => channel.write(JSON.stringify(message) + '\n');
+const { parse: fromJson, stringify: toJson } = JSON;  // as user code may replace them
+const send = (message) => channel.write(toJson(message) + '\n');
 const SELF = 'sebring-interpreter';
 
 // Declarations that await stay declared: node's own console knows how, when it lets us ask.
@@ -142,6 +143,7 @@ function describe(error) {
   return { type: 'error', name: String(error.name || 'Error'), value: String(error.message), traceback: `${stack}\n` };
 }
 
+const immediately = setImmediate;
 const flushed = (stream) => new Promise((resolve) => stream.write('', resolve));
 
 async function serve(request) {
@@ -163,6 +165,8 @@ async function serve(request) {
     if (value === undefined) delete process.env[name];
     else process.env[name] = value;
   }
+  // Rejections that nobody handles are told after the run's own turn.
+  await new Promise((resolve) => immediately(resolve));
   await flushed(process.stdout);
   await flushed(process.stderr);
   if (failure) send({ run: request.run, ...failure });
@@ -185,7 +189,7 @@ channel.on('data', (piece) => {
   waiting += decoder.write(piece);
   let end;
   while ((end = waiting.indexOf('\n')) >= 0) {
-    const request = JSON.parse(waiting.slice(0, end));
+    const request = fromJson(waiting.slice(0, end));
     waiting = waiting.slice(end + 1);
     last = last.then(() => serve(request));
   }

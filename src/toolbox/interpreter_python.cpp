@@ -5,6 +5,10 @@ namespace sebring::toolbox {
 const std::string_view kPythonInterpreter = R"python(
 import builtins, codecs, io, json, linecache, os, signal, sys, threading, traceback, types
 
+# User code may delete or replace whatever it likes, and must not take from us what the next run needs.
+__builtins__ = dict(vars(builtins))
+os_read, os_write, getpid, to_json, from_json = os.read, os.write, os.getpid, json.dumps, json.loads
+
 CHANNEL = os.dup(0)
 with open(os.devnull, "rb") as _null:
     os.dup2(_null.fileno(), 0)
@@ -23,14 +27,14 @@ class Channel:
 
     @classmethod
     def send(cls, message):
-        data = json.dumps(message).encode() + b"\n"
+        data = to_json(message).encode() + b"\n"
         main = threading.current_thread() is threading.main_thread()
         if main:
             State.guarded += 1
         try:
             with cls.lock:
                 while data:
-                    data = data[os.write(CHANNEL, data):]
+                    data = data[os_write(CHANNEL, data):]
         finally:
             if main:
                 State.guarded -= 1
@@ -42,13 +46,13 @@ class Channel:
     def lines(cls):
         waiting = b""
         while True:
-            piece = os.read(CHANNEL, 65536)
+            piece = os_read(CHANNEL, 65536)
             if not piece:
                 return
             waiting += piece
             while b"\n" in waiting:
                 line, waiting = waiting.split(b"\n", 1)
-                yield json.loads(line)
+                yield from_json(line)
 
 
 def printable(text):
@@ -118,10 +122,10 @@ class Output(io.TextIOBase):
         text = printable("".join(waiting))
         if not text:
             return
-        if os.getpid() != PID:  # a forked child: the channel is its parent's
+        if getpid() != PID:  # a forked child: the channel is its parent's
             data = text.encode()
             while data:
-                data = data[os.write(self.fd, data):]
+                data = data[os_write(self.fd, data):]
             return
         for start in range(0, len(text), self.piece):
             Channel.send({"run": State.run, "type": self.kind, "text": text[start:start + self.piece]})

@@ -25,11 +25,15 @@ constexpr std::chrono::milliseconds kGroupLook{10};
 // Between looks at a shell that has not reported: the first is soon, a long command costs no more than the last.
 constexpr std::chrono::milliseconds kFirstShellLook{200};
 constexpr std::chrono::milliseconds kLastShellLook{5000};
+// A stopped shell is left alone for so long: who stopped it may mean to continue it.
+constexpr std::chrono::seconds kStoppedTime{30};
 constexpr std::string_view kNothingRuns =
     "the session's shell reads commands but runs none any more (set -n, or a function or a disabled builtin in the "
     "way), so it was ended; create the session again";
 constexpr std::string_view kReplaced =
     "the session's shell was replaced by another program (exec), which still runs; create the session again";
+constexpr std::string_view kStopped =
+    "the session's shell is stopped (SIGSTOP) and nobody continues it; continue it or create the session again";
 
 Result<std::shared_ptr<OutputPipes>> make_pipes(const Context& context) {
   auto pipes = OutputPipes::make(context.io, context.log_dir, context.user);
@@ -38,10 +42,9 @@ Result<std::shared_ptr<OutputPipes>> make_pipes(const Context& context) {
     SB_CHECK(make_log_directory(context.log_dir, context.user.uid, context.user.gid));
     pipes = OutputPipes::make(context.io, context.log_dir, context.user);
   }
-  // Whatever it is, the client asked for nothing that is missing or forbidden.
-  if (!pipes && pipes.error().code() != Errc::exhausted)
-    return fail(std::move(pipes.error()).with_code(Errc::internal));
-  return pipes;
+  // Whatever it is, the client asked for nothing that is missing or forbidden. A full disk is none of our errors.
+  if (pipes || pipes.error().code() == Errc::exhausted || pipes.error().code() == Errc::unavailable) return pipes;
+  return fail(std::move(pipes.error()).with_code(Errc::internal));
 }
 
 bool is_executable(const std::string& path) { return !path.empty() && ::access(path.c_str(), X_OK) == 0; }
@@ -104,6 +107,7 @@ Result<std::shared_ptr<Command>> ShellSession::execute(std::string text, bool as
     give_up_waiting(std::string(kReplaced));
     return fail(Errc::gone, std::string(kReplaced), "SESSION_ENDED");
   }
+  if (running_ && shell_stopped()) return fail(Errc::gone, std::string(kStopped), "SESSION_ENDED");
   if (waiting_.size() >= kWaitingCommandsMax) return fail(Errc::exhausted, "too many commands wait in this session");
   auto command = std::make_shared<Command>(context_.io, disk_, random_uuid(), std::move(text));
   commands_.push_back(command);
@@ -148,12 +152,14 @@ Result<void> ShellSession::start_job(Job& job) {
   if (job.command->text().size() > kInlineCommandMax) SB_CHECK(prepare_file(job));
   job.report_id = random_hex(6);
   pipes_->set_log(job.command->shared_log());
-  return shell_input_->add(shell_lines(shell_, {.report_id = job.report_id,
-                                                .command = job.command->text(),
-                                                .file = job.file,
-                                                .input = input,
-                                                .output = pipes_->out_path(),
-                                                .errors = pipes_->err_path()}));
+  const std::string lines = shell_lines(shell_, {.report_id = job.report_id,
+                                                 .command = job.command->text(),
+                                                 .file = job.file,
+                                                 .input = input,
+                                                 .output = pipes_->out_path(),
+                                                 .errors = pipes_->err_path()});
+  job.lines_bytes = lines.size();
+  return shell_input_->add(lines);
 }
 
 Result<void> ShellSession::prepare_file(Job& job) {
@@ -281,6 +287,22 @@ void ShellSession::give_up_waiting(const std::string& why) {
   }
 }
 
+// For kStoppedTime at least, as far as was looked.
+bool ShellSession::shell_stopped() {
+  if (process_->ended() || !look_ || !look_->stopped()) {
+    stopped_since_.reset();
+    return false;
+  }
+  if (!stopped_since_) stopped_since_ = Steady::now();
+  return Steady::now() >= *stopped_since_ + kStoppedTime;
+}
+
+void ShellSession::end_shell(std::string_view why) {
+  ended_ = true;
+  if (!process_->ended()) ::kill(process_->pid(), SIGKILL);
+  finish_job(1, Error(Errc::gone, std::string(why)).tagged("SESSION_ENDED"));
+}
+
 bool ShellSession::shell_replaced() const { return !process_->ended() && look_ && look_->replaced(); }
 
 void ShellSession::look_after_job() {
@@ -301,13 +323,17 @@ asio::awaitable<void> ShellSession::watch_job(std::shared_ptr<ShellSession> self
     co_await timer.async_wait(kToken);
     if (!self->running_ || self->running_->report_id != id || self->ended_) continue;
     if (!self->waiting_.empty() && self->shell_replaced()) self->give_up_waiting(std::string(kReplaced));
-    if (!self->look_ || !self->shell_input_->drained() || !self->look_->waits_for_input()) continue;
+    if (self->shell_stopped()) {
+      self->give_up_waiting(std::string(kStopped));
+      const bool untouched = self->shell_input_->unread() == self->running_->lines_bytes;
+      if (untouched) self->end_shell(kStopped);
+      continue;
+    }
+    if (!self->look_ || self->shell_input_->unread() != std::size_t{0} || !self->look_->waits_for_input()) continue;
     // It may have reported before it went to wait.
     self->take_reports();
     if (!self->running_ || self->running_->report_id != id) continue;
-    self->ended_ = true;
-    if (!self->process_->ended()) ::kill(self->process_->pid(), SIGKILL);
-    self->finish_job(1, Error(Errc::gone, std::string(kNothingRuns)).tagged("SESSION_ENDED"));
+    self->end_shell(kNothingRuns);
   }
   self->watching_job_ = false;
 }

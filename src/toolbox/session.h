@@ -92,7 +92,8 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
     std::string early_input;  // sent before its turn
     std::unique_ptr<Fifo> input_fifo;
     std::shared_ptr<InputQueue> input;
-    std::string file;  // a long command's text
+    std::string file;             // a long command's text
+    std::size_t lines_bytes = 0;  // what the shell is told
   };
   static asio::awaitable<void> read_reports(std::shared_ptr<ShellSession> self);
   static asio::awaitable<void> watch_shell(std::shared_ptr<ShellSession> self);
@@ -105,6 +106,8 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   void finish_job(int exit_code, std::optional<Error> failure = std::nullopt);
   void look_after_job();
   bool shell_replaced() const;
+  bool shell_stopped();
+  void end_shell(std::string_view why);
   void give_up_waiting(const std::string& why);
   void forget_oldest();
   bool group_alive() const;
@@ -122,6 +125,7 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   std::deque<Job> waiting_;
   std::optional<Job> running_;
   bool watching_job_ = false;
+  std::optional<Steady::time_point> stopped_since_;
   bool ended_ = false;
   Notifier ended_event_;
 };

@@ -206,10 +206,10 @@ asio::awaitable<void> InputQueue::write_loop(std::shared_ptr<InputQueue> self) {
   self->writing_ = false;
 }
 
-bool InputQueue::drained() {
-  if (!waiting_.empty() || !descriptor_.is_open()) return false;
-  int unread = 0;
-  return ::ioctl(descriptor_.native_handle(), FIONREAD, &unread) == 0 && unread == 0;
+std::optional<std::size_t> InputQueue::unread() {
+  int in_pipe = 0;
+  if (!descriptor_.is_open() || ::ioctl(descriptor_.native_handle(), FIONREAD, &in_pipe) != 0) return std::nullopt;
+  return waiting_.size() + static_cast<std::size_t>(in_pipe);
 }
 
 void InputQueue::close() {

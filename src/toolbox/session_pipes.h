@@ -4,6 +4,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/unique_fd.h"
@@ -87,8 +88,8 @@ class InputQueue : public std::enable_shared_from_this<InputQueue> {
   InputQueue(asio::io_context& io, UniqueFd fd);
   // Errc::exhausted when more than kWaitingMax would wait, Errc::gone when nobody reads any more.
   Result<void> add(std::string_view bytes);
-  // Whether all of it has been read.
-  bool drained();
+  // Bytes of it that nobody has read yet. Nothing when that is not known.
+  std::optional<std::size_t> unread();
   void close();
 
  private:

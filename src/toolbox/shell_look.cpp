@@ -58,4 +58,11 @@ bool ShellLook::replaced() const {
   return now.find('\0') != now.size() - 1 || !is_spoken_shell(now.substr(0, now.size() - 1));
 }
 
+bool ShellLook::stopped() const {
+  // "PID (NAME) STATE ...", where the name may be anything.
+  const std::string stat = read_start(proc_path(pid_, "stat"));
+  const auto name_end = stat.rfind(") ");
+  return name_end != stat.npos && stat.substr(name_end + 2, 1) == "T";
+}
+
 }  // namespace sebring::toolbox

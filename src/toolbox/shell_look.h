@@ -19,6 +19,8 @@ class ShellLook {
   bool waits_for_input() const;
   // Whether it executed another program than a shell that reads commands. The caller knows that the process is there.
   bool replaced() const;
+  // Whether a signal has stopped it (SIGSTOP); a debugger does not count.
+  bool stopped() const;
 
  private:
   ShellLook() = default;

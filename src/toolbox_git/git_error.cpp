@@ -48,7 +48,9 @@ Errc code_of_system_error(std::string_view message) {
   if (message.ends_with("Not a directory") || message.ends_with("Is a directory") ||
       message.ends_with("File name too long") || message.ends_with("Too many levels of symbolic links"))
     return Errc::invalid_argument;
-  return Errc::internal;  // disk full, I/O errors, limits
+  if (message.ends_with("No space left on device") || message.ends_with("Disk quota exceeded"))
+    return Errc::unavailable;
+  return Errc::internal;  // I/O errors, limits
 }
 
 }  // namespace

@@ -1071,7 +1071,7 @@ class EndTest(Case):
         small.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "sebring-git-test", small], check=True)
         try:
-            self.fails(self.post("clone", url=f"{self.http.url}/big.git", path="small/r"), 500, "INTERNAL_SERVER_ERROR",
+            self.fails(self.post("clone", url=f"{self.http.url}/big.git", path="small/r"), 503, "SERVICE_UNAVAILABLE",
                        "No space left")
             self.assertEqual(list(small.iterdir()), [])
             self.ok(self.post("clone", url=f"{self.http.url}/r.git", path="small/r"))

@@ -223,6 +223,14 @@ class Python(InterpreterCase):
         self.assertEqual(result.out, "new\n")
         self.assertIn("exited with code 1", result.err)
 
+    def test_what_is_taken_away_or_replaced(self):
+        for code in ("import builtins\nfor name in ('compile', 'exec', 'print', 'open'): delattr(builtins, name)",
+                     "import json, os\njson.dumps = json.loads = os.write = os.read = os.getpid = lambda *a, **k: None"):
+            context = self.create()
+            self.assertEqual(self.run_code(code, context).control, "completed")
+            result = self.run_code("import sys; sys.stdout.write('still 2\\n')", context)
+            self.assertEqual((result.out, result.control), ("still 2\n", "completed"))
+
     def test_late_output_of_threads(self):
         self.run_code("import threading, time\ndef talk():\n  for i in range(200000): print('late', i)\nthreading.Timer(0.2, talk).start()")
         time.sleep(1)
@@ -304,6 +312,16 @@ class JavaScript(InterpreterCase):
         for code in ("while (true);", "await new Promise(() => {})", "for (;;) await new Promise(r => setTimeout(r, 1))"):
             self.assertEqual(self.run_code(code, timeout=0.5).close, 4008)
         self.assertEqual(self.run_code("console.log(kept)").out, "1\n")
+
+    def test_unhandled_rejections_are_told(self):
+        for _ in range(5):
+            result = self.run_code("Promise.reject(new Error('nobody')); console.log('out')")
+            self.assertEqual((result.out, result.control), ("out\n", "completed"))
+            self.assertIn("Uncaught (in promise) Error: nobody", result.err)
+
+    def test_json_of_the_users_own(self):
+        self.run_code("JSON.stringify = JSON.parse = () => 1; globalThis.setImmediate = undefined")
+        self.assertEqual(self.run_code("console.log('still')").out, "still\n")
 
     def test_death_and_late_errors(self):
         self.assertEqual(self.run_code("process.exit(4)").error["value"].split(";")[0], "the interpreter exited with code 4")

@@ -1,8 +1,10 @@
 """Sessions of a stand-alone toolbox, as a client sees them. Run: python3 toolbox_sessions_test.py [-k name]"""
 import atexit
+import concurrent.futures
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -313,6 +315,25 @@ class Ends(SessionCase):
         self.expect_error(answer, 410, "SESSION_ENDED", "was replaced")
         self.assertNotIn("exitCode", self.toolbox.get(running).json)  # that one goes on
         self.assertEqual(self.toolbox.get(running + "/logs").json["stdout"], "before\n")
+
+    def test_stopped_shell(self):
+        """One that stopped in the middle of a command is left alone, one that has not read its command is ended."""
+        middle, idle = (self.session(f"{self.id}-{name}") for name in ("middle", "idle"))
+        running = self.start("echo $$; kill -STOP $$; echo continued", session=middle)
+        pid = int(self.run_command("echo $$", session=idle)["stdout"])
+        os.kill(pid, signal.SIGSTOP)
+        with concurrent.futures.ThreadPoolExecutor() as clients:
+            waiting = [clients.submit(self.toolbox.post, f"/process/session/{name}/exec", {"command": "echo never"}) for name in (middle, idle)]
+            for answer in waiting:
+                self.expect_error(answer.result(60), 410, "SESSION_ENDED", "is stopped")
+        for name in (middle, idle):
+            self.expect_error(self.toolbox.post(f"/process/session/{name}/exec", {"command": "echo never"}), 410, "SESSION_ENDED")
+        self.assertFalse(alive(pid))
+        pid = int(self.toolbox.get(running + "/logs").json["stdout"].split()[0])
+        os.kill(pid, signal.SIGCONT)
+        eventually(lambda: self.toolbox.get(running).json.get("exitCode") == 0)
+        self.assertEqual(self.run_command("echo again", session=middle)["stdout"], "again\n")
+        self.assertEqual(self.toolbox.get(running + "/logs").json["stdout"].splitlines()[1:], ["continued"])
 
     def test_delete_idle_is_quick(self):
         self.session()
