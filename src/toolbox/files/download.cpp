@@ -1,6 +1,8 @@
 // GET /files/download and POST /files/bulk-download.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
@@ -21,15 +23,21 @@ namespace {
 
 constexpr std::string_view kBoundary = "DAYTONA-FILE-BOUNDARY";
 constexpr std::size_t kBodyBytesMax = 16 << 20;
-// Files of /proc and /sys say that they are empty; what they have is read whole.
+// Files of /proc say that they are empty, those of /sys that they have a page; what they have is read whole.
 constexpr std::size_t kVirtualBytesMax = 4 << 20;
 
 struct OpenFile {
   UniqueFd file;
   std::uint64_t size = 0;
-  std::string content;  // of one that said it is empty and is not
+  std::string content;  // of one that does not tell its true size
   std::int64_t modified = 0;
 };
+
+bool tells_its_size(int file, const struct stat& status) {
+  if (status.st_size == 0) return false;
+  struct statfs system{};
+  return status.st_size != 4096 || ::fstatfs(file, &system) != 0 || system.f_type != SYSFS_MAGIC;
+}
 
 Result<OpenFile> open_plain(const std::string& path) {
   OpenFile opened;
@@ -43,14 +51,15 @@ Result<OpenFile> open_plain(const std::string& path) {
   }
   opened.size = static_cast<std::uint64_t>(status.st_size);
   opened.modified = status.st_mtim.tv_sec;
+  if (tells_its_size(opened.file.get(), status)) return opened;
   char buffer[16 * 1024];
-  while (status.st_size == 0 && opened.content.size() < kVirtualBytesMax) {
+  while (opened.content.size() < kVirtualBytesMax) {
     const ssize_t got = ::read(opened.file.get(), buffer, sizeof buffer);
     if (got < 0) return fail(file_error(errno, path).tagged("FILE_READ_FAILED"));
     if (got == 0) break;
     opened.content.append(buffer, static_cast<std::size_t>(got));
   }
-  if (status.st_size == 0) opened.size = opened.content.size();
+  opened.size = opened.content.size();
   return opened;
 }
 
