@@ -162,8 +162,8 @@ class Cloning {
       SB_TRY(commit, wanted_commit());
     }
     if (detached) GIT_CHECK(git_repository_set_head_detached(repository, git_commit_id(commit.get())), "detach HEAD");
-    return checkout(repository, reinterpret_cast<const git_object*>(commit.get()), {GIT_CHECKOUT_FORCE, {}},
-                    tools_.output, "check out");
+    return checkout(repository, reinterpret_cast<const git_object*>(commit.get()),
+                    {.strategy = GIT_CHECKOUT_FORCE, .fresh = true}, tools_.output, "check out");
   }
 
   // Beyond what branches and tags reach, or the depth, a server may still give a commit whose full hash is known.

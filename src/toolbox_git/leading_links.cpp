@@ -30,14 +30,33 @@ void add_parents(std::string_view path, Directories& directories) {
   }
 }
 
-int add_directory(const char* root, const git_tree_entry* entry, void* payload) {
-  if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
-    static_cast<Directories*>(payload)->emplace(std::string(root) + git_tree_entry_name(entry));
+// Modes of files whose content would be written through a link.
+bool is_plain(unsigned mode) { return mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE; }
+
+struct Known {
+  Directories directories;
+  std::vector<std::string> files;  // plain ones that the checkout may write
+};
+
+struct TreeWalk {
+  Known& known;
+  bool written;
+};
+
+int add_entry(const char* root, const git_tree_entry* entry, void* payload) {
+  const auto& walk = *static_cast<TreeWalk*>(payload);
+  auto path = std::string(root) + git_tree_entry_name(entry);
+  if (git_tree_entry_type(entry) == GIT_OBJECT_TREE) {
+    walk.known.directories.insert(std::move(path));
+  } else if (walk.written && is_plain(git_tree_entry_filemode(entry))) {
+    walk.known.files.push_back(std::move(path));
+  }
   return 0;
 }
 
-Result<void> add_directories(git_tree* tree, Directories& directories) {
-  if (tree) GIT_CHECK(git_tree_walk(tree, GIT_TREEWALK_PRE, add_directory, &directories), "read a tree");
+Result<void> add_tree(const git_tree* tree, bool written, Known& known) {
+  TreeWalk walk{known, written};
+  if (tree) GIT_CHECK(git_tree_walk(tree, GIT_TREEWALK_PRE, add_entry, &walk), "read a tree");
   return {};
 }
 
@@ -51,17 +70,24 @@ bool concerns(const std::string& directory, const std::vector<std::string>& path
          });
 }
 
-Result<Directories> known_directories(git_repository* repository, git_index* index, const git_object* target) {
-  Directories directories;
-  for (std::size_t i = 0; i < git_index_entrycount(index); ++i)
-    add_parents(git_index_get_byindex(index, i)->path, directories);
+bool is_selected(const std::string& file, const std::vector<std::string>& paths) {
+  return paths.empty() || std::ranges::any_of(paths, [&](const std::string& path) { return is_within(file, path); });
+}
+
+Result<Known> what_git_knows(git_repository* repository, git_index* index, const git_object* target) {
+  Known known;
+  for (std::size_t i = 0; i < git_index_entrycount(index); ++i) {
+    const auto* entry = git_index_get_byindex(index, i);
+    add_parents(entry->path, known.directories);
+    if (!target && is_plain(entry->mode)) known.files.emplace_back(entry->path);
+  }
   SB_TRY(const auto head, head_tree(repository));
-  SB_CHECK(add_directories(head.get(), directories));
-  if (!target) return directories;
+  SB_CHECK(add_tree(head.get(), false, known));
+  if (!target) return known;
   Object tree;
   GIT_CHECK(git_object_peel(out(tree), target, GIT_OBJECT_TREE), "read the target");
-  SB_CHECK(add_directories(reinterpret_cast<git_tree*>(tree.get()), directories));
-  return directories;
+  SB_CHECK(add_tree(reinterpret_cast<git_tree*>(tree.get()), true, known));
+  return known;
 }
 
 }  // namespace
@@ -80,9 +106,9 @@ Result<LeadingLinks> LeadingLinks::take_away(git_repository* repository, const g
   LeadingLinks taken;
   Index index;
   GIT_CHECK(git_repository_index(out(index), repository), "open the index");
-  SB_TRY(const auto directories, known_directories(repository, index.get(), target));
+  SB_TRY(const auto known, what_git_knows(repository, index.get(), target));
   const std::string top = git_repository_workdir(repository);
-  for (const auto& directory : directories) {
+  for (const auto& directory : known.directories) {
     const auto path = top + directory;
     if (!stands(path, InTheWay::link) || !concerns(directory, paths)) continue;
     std::string destination(PATH_MAX, '\0');
@@ -90,6 +116,12 @@ Result<LeadingLinks> LeadingLinks::take_away(git_repository* repository, const g
     if (length < 0 || ::unlink(path.c_str()) != 0) return fail_errno(errno, "remove the link " + path);
     destination.resize(static_cast<std::size_t>(length));
     if (!git_index_get_bypath(index.get(), directory.c_str(), 0)) taken.untracked_.push_back({path, destination});
+  }
+  for (const auto& file : known.files) {
+    const auto path = top + file;
+    if (!stands(path, InTheWay::link) || !is_selected(file, paths)) continue;
+    if (::unlink(path.c_str()) != 0) return fail_errno(errno, "remove the link " + path);
+    taken.removed_files_ = true;
   }
   return taken;
 }

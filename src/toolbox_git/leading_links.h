@@ -1,6 +1,6 @@
 #pragma once
-// Symbolic links that stand in the working tree where git knows a directory. A forced checkout of libgit2 writes and
-// removes files through them, wherever they lead; git takes the link away.
+// Symbolic links that stand in the working tree where git knows a directory or a plain file. A forced checkout of
+// libgit2 writes and removes files through them, wherever they lead; git takes the link away.
 #include <string>
 #include <vector>
 
@@ -17,13 +17,16 @@ std::string in_the_way(git_repository* repository, const std::string& path, InTh
 
 class LeadingLinks {
  public:
-  // Removes the links in the place of directories of HEAD, the index and `target` (null: none). With `paths`, as in the
-  // index, only those that are passed on the way to one of them or lie below.
+  // Removes the links in the place of directories of HEAD, the index and `target`, and of the plain files of `target`
+  // (null: of the index). With `paths`, as in the index, only those that are passed on the way to one of them or lie
+  // below.
   static Result<LeadingLinks> take_away(git_repository* repository, const git_object* target,
                                         const std::vector<std::string>& paths);
 
-  // Those in whose place nothing was written come back: they were the user's, not git's.
+  // Those of directories in whose place nothing was written come back: they were the user's, not git's.
   void put_back() const;
+  // Whether a link stood in the place of a plain file.
+  bool removed_files() const { return removed_files_; }
 
  private:
   struct Link {
@@ -31,6 +34,7 @@ class LeadingLinks {
     std::string destination;
   };
   std::vector<Link> untracked_;
+  bool removed_files_ = false;
 };
 
 }  // namespace sebring::toolbox_git

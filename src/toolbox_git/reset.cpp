@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "toolbox_git/git_error.h"
@@ -48,6 +49,47 @@ Result<void> refuse_common(const Paths& moving, const Paths& changed, const char
   std::ranges::set_intersection(moving, changed, std::back_inserter(common));
   if (common.empty()) return {};
   return fail(Errc::conflict, std::string("reset: ") + what + ": " + list_some(common), kDirtyWorktree);
+}
+
+// Whether there is something at the path, other than directories.
+bool holds_files(const std::filesystem::path& path) {
+  std::error_code code;
+  const auto status = std::filesystem::symlink_status(path, code);
+  if (!std::filesystem::exists(status)) return false;
+  if (!std::filesystem::is_directory(status)) return true;
+  std::filesystem::recursive_directory_iterator it(path, code);
+  for (; !code && it != std::filesystem::recursive_directory_iterator(); it.increment(code))
+    if (!it->is_directory(code) || it->is_symlink(code)) return true;
+  return static_cast<bool>(code);
+}
+
+// A file of the target that stands there already although git does not know it, or what keeps its directory from
+// being made. Ignored ones may be overwritten.
+Result<void> refuse_untracked(git_repository* repository, git_tree* target, const Paths& moving) {
+  Index index;
+  GIT_CHECK(git_repository_index(out(index), repository), "open the index");
+  const auto untracked = [&](const std::string& path) {
+    int ignored = 0;
+    return !git_index_get_bypath(index.get(), path.c_str(), 0) &&
+           !(git_ignore_path_is_ignored(&ignored, repository, path.c_str()) == 0 && ignored);
+  };
+  const std::string top = git_repository_workdir(repository);
+  Paths found;
+  for (const auto& path : moving) {
+    TreeEntry entry;
+    if (git_tree_entry_bypath(out(entry), target, path.c_str()) != 0) continue;
+    const auto obstacle = in_the_way(repository, path, InTheWay::any_file);
+    std::size_t below = 0;
+    if (!obstacle.empty()) {
+      if (untracked(obstacle)) found.insert(obstacle);
+    } else if (holds_files(top + path) && untracked(path) &&
+               git_index_find_prefix(&below, index.get(), (path + "/").c_str()) != 0) {
+      found.insert(path);
+    }
+  }
+  if (found.empty()) return {};
+  return fail(Errc::conflict, "reset: untracked files would be overwritten: " + list_some({found.begin(), found.end()}),
+              kDirtyWorktree);
 }
 
 // Files of `paths` become what `target` has; those that it has not are removed.
@@ -129,6 +171,7 @@ Result<std::string> perform(const Reset& request, Tools& tools) {
     } else {
       SB_TRY(moving, files_for_merge(repository.get(), target_tree.get()));
     }
+    SB_CHECK(refuse_untracked(repository.get(), target_tree.get(), moving));
     SB_CHECK(rewrite_files(repository.get(), target.get(), target_tree.get(), moving, tools.output));
     GIT_CHECK(git_reset(repository.get(), object, GIT_RESET_MIXED, nullptr), "reset");
     return "";
@@ -144,6 +187,8 @@ Result<std::string> perform(const Reset& request, Tools& tools) {
   const int rc = git_reset(repository.get(), object, kind, &options);
   links.put_back();
   GIT_CHECK(rc, "reset");
+  if (links.removed_files())
+    SB_CHECK(checkout(repository.get(), object, {GIT_CHECKOUT_FORCE, {}}, tools.output, "reset"));
   return "";
 }
 

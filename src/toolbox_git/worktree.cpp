@@ -54,8 +54,18 @@ Result<void> checkout(git_repository* repository, const git_object* target, cons
   options.notify_cb = on_conflict;
   options.notify_payload = &watch;
   LeadingLinks links;
-  if (wish.strategy & GIT_CHECKOUT_FORCE) {
+  Object tree;
+  Index index;
+  if ((wish.strategy & GIT_CHECKOUT_FORCE) && !wish.fresh) {
     SB_TRY(links, LeadingLinks::take_away(repository, target, wish.paths));
+    // Compared with HEAD, libgit2 leaves out missing files whose kind changes. Who forces removes files himself.
+    if (target) {
+      GIT_CHECK(git_object_peel(out(tree), target, GIT_OBJECT_TREE), doing);
+      options.baseline = reinterpret_cast<git_tree*>(tree.get());
+    } else {
+      GIT_CHECK(git_repository_index(out(index), repository), "open the index");
+      options.baseline_index = index.get();
+    }
   }
   const int rc =
       target ? git_checkout_tree(repository, target, &options) : git_checkout_index(repository, nullptr, &options);

@@ -11,10 +11,12 @@ namespace sebring::toolbox_git {
 
 struct CheckoutWish {
   unsigned strategy = GIT_CHECKOUT_SAFE;
-  std::vector<std::string> paths;  // as in the index, directories with all below; empty: everything
+  std::vector<std::string> paths = {};  // as in the index, directories with all below; empty: everything
+  bool fresh = false;                   // the working tree is empty
 };
 
-// Null `target`: what the index has. GIT_DIRTY_WORKTREE naming the files when local changes would be lost.
+// Null `target`: what the index has. GIT_DIRTY_WORKTREE naming the files when local changes would be lost. A forced one
+// removes no files.
 Result<void> checkout(git_repository* repository, const git_object* target, const CheckoutWish& wish, Output& output,
                       std::string_view doing);
 

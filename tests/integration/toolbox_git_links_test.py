@@ -87,6 +87,71 @@ class LinkTest(Case):
             self.link()
 
 
+class FileLinkTest(Case):
+    """Links and untracked files in the place of files that a checkout writes."""
+
+    def setUp(self):
+        super().setUp()
+        self.tree = self.clone()
+        self.commit_file("f", "1\n")
+        git("checkout", "-q", "-b", "more", cwd=self.tree)
+        for name in ("new", "deep/new"):
+            self.commit_file(name, "new\n")
+        (self.tree / "f").unlink()
+        (self.tree / "f").symlink_to("README.md")
+        git("add", "-A", cwd=self.tree)
+        git("commit", "-q", "-m", "f is a link", cwd=self.tree)
+        git("checkout", "-q", "main", cwd=self.tree)
+
+    def test_nothing_is_written_through_a_link(self):
+        outside = self.home / "outside"
+        for exists in (False, True):
+            for endpoint, fields in (("reset", {"mode": "hard"}), ("restore", {"files": ["f"]}), ("restore", {"files": ["."], "source": "HEAD"})):
+                with self.subTest(endpoint, exists=exists, **fields):
+                    (self.tree / "f").unlink()
+                    (self.tree / "f").symlink_to(outside)
+                    outside.write_text("precious\n") if exists else outside.unlink(missing_ok=True)
+                    self.ok(self.post(endpoint, path="r", **fields))
+                    self.assertEqual(outside.read_text() if outside.exists() else None, "precious\n" if exists else None)
+                    self.assertFalse((self.tree / "f").is_symlink())
+                    self.assertEqual((self.tree / "f").read_text(), "1\n")
+                    self.assertEqual(self.states(), {})
+
+    def test_a_missing_file_that_changes_its_kind(self):
+        (self.tree / "f").unlink()
+        self.ok(self.post("restore", path="r", files=["f"], source="more", staged=True, worktree=True))
+        self.assertTrue((self.tree / "f").is_symlink())
+        (self.tree / "f").unlink()
+        self.ok(self.post("restore", path="r", files=["f"]))
+        self.assertTrue((self.tree / "f").is_symlink())
+
+    def test_untracked_files_are_not_overwritten(self):
+        def link(path):
+            path.symlink_to(self.home)
+
+        def directory(path):
+            path.mkdir()
+            (path / "mine").write_text("mine\n")
+
+        for put in (lambda path: path.write_text("mine\n"), link, directory):
+            for name in ("new", "deep"):
+                for mode in ("keep", "merge"):
+                    if name == "deep" and put is directory:
+                        continue
+                    put(self.tree / name)
+                    before = self.states()
+                    self.fails(self.post("reset", path="r", mode=mode, target="more"), 409, "GIT_DIRTY_WORKTREE", name)
+                    self.assertEqual(self.states(), before)
+                    self.assertFalse((self.tree / "f").is_symlink())
+                    shutil.rmtree(self.tree / name) if put is directory else (self.tree / name).unlink()
+        (self.tree / "new").mkdir()
+        (self.tree / ".git/info/exclude").write_text("deep\n")
+        (self.tree / "deep").mkdir()
+        (self.tree / "deep/new").write_text("ignored\n")
+        self.ok(self.post("reset", path="r", mode="keep", target="more"))
+        self.assertEqual([(self.tree / name).read_text() for name in ("new", "deep/new")], ["new\n", "new\n"])
+
+
 class PullTest(Case):
     def test_untracked_things_in_the_place_of_a_directory(self):
         for number, (name, put) in enumerate({"file": lambda path: path.write_text("mine\n"),
