@@ -1,7 +1,7 @@
 #include <sys/stat.h>
 
 #include "toolbox_git/git_error.h"
-#include "toolbox_git/leading_links.h"
+#include "toolbox_git/in_the_way.h"
 #include "toolbox_git/operations.h"
 #include "toolbox_git/repository.h"
 #include "toolbox_git/worktree.h"

@@ -3,7 +3,7 @@
 #include "toolbox_git/commit.h"
 #include "toolbox_git/configuration.h"
 #include "toolbox_git/git_error.h"
-#include "toolbox_git/leading_links.h"
+#include "toolbox_git/in_the_way.h"
 #include "toolbox_git/operations.h"
 #include "toolbox_git/remote_choice.h"
 #include "toolbox_git/remote_session.h"
@@ -101,7 +101,8 @@ int collect_path(const git_diff_delta* delta, float, void* payload) {
   return 0;
 }
 
-// libgit2 leaves files out of a merge without a word when something untracked stands in the place of their directory.
+// libgit2 leaves files out of a merge without a word when something untracked stands in the place of their directory,
+// and overwrites untracked ones in directories that it does not know.
 Result<void> refuse_what_is_in_the_way(git_repository* repository, const git_oid& theirs) {
   SB_TRY(const auto head, head_commit(repository));
   git_oid base;
@@ -114,18 +115,9 @@ Result<void> refuse_what_is_in_the_way(git_repository* repository, const git_oid
   GIT_CHECK(git_diff_tree_to_tree(out(diff), repository, before.get(), after.get(), nullptr), "compare the branches");
   std::set<std::string> coming;
   GIT_CHECK(git_diff_foreach(diff.get(), collect_path, nullptr, nullptr, nullptr, &coming), "compare the branches");
-  Index index;
-  GIT_CHECK(git_repository_index(out(index), repository), "open the index");
-  std::set<std::string> obstacles;
-  for (const auto& path : coming) {
-    auto obstacle = in_the_way(repository, path, InTheWay::any_file);
-    if (!obstacle.empty() && !git_index_get_bypath(index.get(), obstacle.c_str(), 0))
-      obstacles.insert(std::move(obstacle));
-  }
-  if (obstacles.empty()) return {};
-  return fail(Errc::conflict,
-              "pull: untracked files would be overwritten: " + list_some({obstacles.begin(), obstacles.end()}),
-              kDirtyWorktree);
+  SB_TRY(const auto found, untracked_in_the_way(repository, coming));
+  if (found.empty()) return {};
+  return fail(Errc::conflict, "pull: untracked files would be overwritten: " + list_some(found), kDirtyWorktree);
 }
 
 Result<void> merge(git_repository* repository, const git_annotated_commit* theirs, const Incoming& incoming) {

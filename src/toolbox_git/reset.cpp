@@ -1,9 +1,8 @@
 #include <algorithm>
-#include <filesystem>
 #include <set>
 
 #include "toolbox_git/git_error.h"
-#include "toolbox_git/leading_links.h"
+#include "toolbox_git/in_the_way.h"
 #include "toolbox_git/operations.h"
 #include "toolbox_git/repository.h"
 #include "toolbox_git/worktree.h"
@@ -51,45 +50,15 @@ Result<void> refuse_common(const Paths& moving, const Paths& changed, const char
   return fail(Errc::conflict, std::string("reset: ") + what + ": " + list_some(common), kDirtyWorktree);
 }
 
-// Whether there is something at the path, other than directories.
-bool holds_files(const std::filesystem::path& path) {
-  std::error_code code;
-  const auto status = std::filesystem::symlink_status(path, code);
-  if (!std::filesystem::exists(status)) return false;
-  if (!std::filesystem::is_directory(status)) return true;
-  std::filesystem::recursive_directory_iterator it(path, code);
-  for (; !code && it != std::filesystem::recursive_directory_iterator(); it.increment(code))
-    if (!it->is_directory(code) || it->is_symlink(code)) return true;
-  return static_cast<bool>(code);
-}
-
-// A file of the target that stands there already although git does not know it, or what keeps its directory from
-// being made. Ignored ones may be overwritten.
 Result<void> refuse_untracked(git_repository* repository, git_tree* target, const Paths& moving) {
-  Index index;
-  GIT_CHECK(git_repository_index(out(index), repository), "open the index");
-  const auto untracked = [&](const std::string& path) {
-    int ignored = 0;
-    return !git_index_get_bypath(index.get(), path.c_str(), 0) &&
-           !(git_ignore_path_is_ignored(&ignored, repository, path.c_str()) == 0 && ignored);
-  };
-  const std::string top = git_repository_workdir(repository);
-  Paths found;
+  Paths written;
   for (const auto& path : moving) {
     TreeEntry entry;
-    if (git_tree_entry_bypath(out(entry), target, path.c_str()) != 0) continue;
-    const auto obstacle = in_the_way(repository, path, InTheWay::any_file);
-    std::size_t below = 0;
-    if (!obstacle.empty()) {
-      if (untracked(obstacle)) found.insert(obstacle);
-    } else if (holds_files(top + path) && untracked(path) &&
-               git_index_find_prefix(&below, index.get(), (path + "/").c_str()) != 0) {
-      found.insert(path);
-    }
+    if (git_tree_entry_bypath(out(entry), target, path.c_str()) == 0) written.insert(path);
   }
+  SB_TRY(const auto found, untracked_in_the_way(repository, written));
   if (found.empty()) return {};
-  return fail(Errc::conflict, "reset: untracked files would be overwritten: " + list_some({found.begin(), found.end()}),
-              kDirtyWorktree);
+  return fail(Errc::conflict, "reset: untracked files would be overwritten: " + list_some(found), kDirtyWorktree);
 }
 
 // Files of `paths` become what `target` has; those that it has not are removed.
@@ -180,15 +149,16 @@ Result<std::string> perform(const Reset& request, Tools& tools) {
   const auto kind = request.mode == ResetMode::soft   ? GIT_RESET_SOFT
                     : request.mode == ResetMode::hard ? GIT_RESET_HARD
                                                       : GIT_RESET_MIXED;
+  const bool hard = kind == GIT_RESET_HARD && !git_repository_is_bare(repository.get());
   LeadingLinks links;
-  if (kind == GIT_RESET_HARD && !git_repository_is_bare(repository.get())) {
+  if (hard) {
     SB_TRY(links, LeadingLinks::take_away(repository.get(), object, {}));
   }
   const int rc = git_reset(repository.get(), object, kind, &options);
   links.put_back();
   GIT_CHECK(rc, "reset");
-  if (links.removed_files())
-    SB_CHECK(checkout(repository.get(), object, {GIT_CHECKOUT_FORCE, {}}, tools.output, "reset"));
+  // libgit2 has left out what was missing and changes its kind.
+  if (hard) SB_CHECK(checkout(repository.get(), object, {GIT_CHECKOUT_FORCE, {}}, tools.output, "reset"));
   return "";
 }
 

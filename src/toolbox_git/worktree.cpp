@@ -2,7 +2,7 @@
 
 #include "base/text.h"
 #include "toolbox_git/git_error.h"
-#include "toolbox_git/leading_links.h"
+#include "toolbox_git/in_the_way.h"
 #include "toolbox_git/repository.h"
 
 namespace sebring::toolbox_git {

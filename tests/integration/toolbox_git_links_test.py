@@ -124,6 +124,12 @@ class FileLinkTest(Case):
         (self.tree / "f").unlink()
         self.ok(self.post("restore", path="r", files=["f"]))
         self.assertTrue((self.tree / "f").is_symlink())
+        self.ok(self.post("reset", path="r", mode="hard"))
+        self.assertFalse((self.tree / "f").is_symlink())
+        (self.tree / "f").unlink()
+        self.ok(self.post("reset", path="r", mode="hard", target="more"))
+        self.assertTrue((self.tree / "f").is_symlink())
+        self.assertEqual(self.states(), {})
 
     def test_untracked_files_are_not_overwritten(self):
         def link(path):
@@ -173,6 +179,22 @@ class PullTest(Case):
                     self.ok(self.post("pull", path=new))
                     self.assertEqual((tree / new / "f").read_text(), "theirs\n")
                     self.assertEqual(self.states(new), {})
+
+
+    def test_untracked_file_in_an_untracked_directory(self):
+        for diverged in (False, True):
+            with self.subTest(diverged=diverged):
+                name = f"r-{diverged}"
+                tree = self.clone(name)
+                for key, value in (("user.name", "T"), ("user.email", "t@test")):
+                    git("config", key, value, cwd=tree)
+                commit_to(self.served / "r.git", f"{name}/f", "theirs\n")
+                if diverged:
+                    self.commit_file("mine", "mine\n", repository=name)
+                (tree / name).mkdir()
+                (tree / name / "f").write_text("mine\n")
+                self.fails(self.post("pull", path=name), 409, "GIT_DIRTY_WORKTREE", f"{name}/f")
+                self.assertEqual((tree / name / "f").read_text(), "mine\n")
 
 
 class ValueTest(Case):

@@ -1,4 +1,4 @@
-#include "toolbox_git/leading_links.h"
+#include "toolbox_git/in_the_way.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <filesystem>
 #include <set>
 
 #include "toolbox_git/git_error.h"
@@ -90,6 +91,25 @@ Result<Known> what_git_knows(git_repository* repository, git_index* index, const
   return known;
 }
 
+// In whatever stage.
+bool is_known(git_index* index, const std::string& path) {
+  std::size_t position = 0;
+  return git_index_find(&position, index, path.c_str()) == 0 ||
+         git_index_find_prefix(&position, index, (path + "/").c_str()) == 0;
+}
+
+// Whether there is something at the path, other than directories.
+bool holds_files(const std::filesystem::path& path) {
+  std::error_code code;
+  const auto status = std::filesystem::symlink_status(path, code);
+  if (!std::filesystem::exists(status)) return false;
+  if (!std::filesystem::is_directory(status)) return true;
+  std::filesystem::recursive_directory_iterator it(path, code);
+  for (; !code && it != std::filesystem::recursive_directory_iterator(); it.increment(code))
+    if (!it->is_directory(code) || it->is_symlink(code)) return true;
+  return static_cast<bool>(code);
+}
+
 }  // namespace
 
 std::string in_the_way(git_repository* repository, const std::string& path, InTheWay kind) {
@@ -99,6 +119,22 @@ std::string in_the_way(git_repository* repository, const std::string& path, InTh
     if (stands(top + directory, kind)) return directory;
   }
   return "";
+}
+
+Result<std::vector<std::string>> untracked_in_the_way(git_repository* repository, const std::set<std::string>& paths) {
+  Index index;
+  GIT_CHECK(git_repository_index(out(index), repository), "open the index");
+  const std::string top = git_repository_workdir(repository);
+  std::set<std::string> found;
+  for (const auto& path : paths) {
+    auto obstacle = in_the_way(repository, path, InTheWay::any_file);
+    if (obstacle.empty() && holds_files(top + path)) obstacle = path;
+    int ignored = 0;
+    if (obstacle.empty() || is_known(index.get(), obstacle)) continue;
+    if (git_ignore_path_is_ignored(&ignored, repository, obstacle.c_str()) == 0 && ignored) continue;
+    found.insert(std::move(obstacle));
+  }
+  return std::vector<std::string>(found.begin(), found.end());
 }
 
 Result<LeadingLinks> LeadingLinks::take_away(git_repository* repository, const git_object* target,
@@ -121,7 +157,6 @@ Result<LeadingLinks> LeadingLinks::take_away(git_repository* repository, const g
     const auto path = top + file;
     if (!stands(path, InTheWay::link) || !is_selected(file, paths)) continue;
     if (::unlink(path.c_str()) != 0) return fail_errno(errno, "remove the link " + path);
-    taken.removed_files_ = true;
   }
   return taken;
 }

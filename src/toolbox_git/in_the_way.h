@@ -1,6 +1,8 @@
 #pragma once
-// Symbolic links that stand in the working tree where git knows a directory or a plain file. A forced checkout of
-// libgit2 writes and removes files through them, wherever they lead; git takes the link away.
+// What stands in the working tree where git wants to write: files that it does not know, which must not be lost, and
+// symbolic links. A forced checkout of libgit2 writes and removes files through links, wherever they lead; git takes
+// the link away.
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,10 @@ enum class InTheWay { link, any_file };
 // empty when there is nothing of the kind.
 std::string in_the_way(git_repository* repository, const std::string& path, InTheWay kind);
 
+// What would be lost if `paths` were written: files there that git does not know, or in the place of one of their
+// directories. Not those that are ignored.
+Result<std::vector<std::string>> untracked_in_the_way(git_repository* repository, const std::set<std::string>& paths);
+
 class LeadingLinks {
  public:
   // Removes the links in the place of directories of HEAD, the index and `target`, and of the plain files of `target`
@@ -25,8 +31,6 @@ class LeadingLinks {
 
   // Those of directories in whose place nothing was written come back: they were the user's, not git's.
   void put_back() const;
-  // Whether a link stood in the place of a plain file.
-  bool removed_files() const { return removed_files_; }
 
  private:
   struct Link {
@@ -34,7 +38,6 @@ class LeadingLinks {
     std::string destination;
   };
   std::vector<Link> untracked_;
-  bool removed_files_ = false;
 };
 
 }  // namespace sebring::toolbox_git
