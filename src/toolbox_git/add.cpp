@@ -25,19 +25,35 @@ bool is_single_entry(git_repository* repository, const std::string& path, Kind k
   return ::lstat((git_repository_workdir(repository) + path + "/.git").c_str(), &info) == 0;
 }
 
-int count_match(const char*, const char*, void* payload) {
-  ++*static_cast<std::size_t*>(payload);
+struct Matches {
+  std::string top;  // what lies elsewhere is left out; empty: nothing is
+  std::size_t count = 0;
+};
+
+int count_match(const char* path, const char*, void* payload) {
+  auto& matches = *static_cast<Matches*>(payload);
+  if (!matches.top.empty() && !std::string_view(path).starts_with(matches.top)) return 1;
+  ++matches.count;
   return 0;
 }
 
-// What is new, changed or gone below a directory or under a pattern; ignored files are left out.
-Result<std::size_t> add_all(git_index* index, const std::string& path, unsigned flags) {
-  std::size_t matches = 0;
-  const std::vector<std::string> paths = path.empty() ? std::vector<std::string>() : std::vector<std::string>{path};
+// What is new, changed or gone under a pattern; ignored files are left out. Empty: everywhere.
+Result<std::size_t> add_all(git_index* index, const std::string& pattern, Matches matches = {}) {
+  const std::vector<std::string> paths =
+      pattern.empty() ? std::vector<std::string>() : std::vector<std::string>{pattern};
   const StringArray specs(paths);
+  const unsigned flags = matches.top.empty() ? GIT_INDEX_ADD_DEFAULT : GIT_INDEX_ADD_DISABLE_PATHSPEC_MATCH;
   GIT_CHECK(git_index_add_all(index, paths.empty() ? nullptr : &specs.get(), flags, count_match, &matches),
-            "add " + (path.empty() ? "all files" : path));
-  return matches;
+            "add " + (pattern.empty() ? "all files" : pattern));
+  return matches.count;
+}
+
+// The same below a directory, whatever its name is.
+Result<void> add_directory(git_index* index, const std::string& path) {
+  // libgit2 reads these as comments, negations and wildcards also where it should not: "#x" would be everything.
+  const bool plain = path.find_first_of("#!\\*?[ ") == path.npos;
+  SB_CHECK(add_all(index, plain ? path : "", {path.empty() ? "" : path + "/"}));
+  return {};
 }
 
 bool is_tracked_directory(git_index* index, const std::string& path) {
@@ -57,19 +73,17 @@ Result<void> add_one(git_repository* repository, git_index* index, const std::st
     return {};
   }
   if (kind == Kind::directory) {
-    SB_CHECK(add_all(index, path, GIT_INDEX_ADD_DISABLE_PATHSPEC_MATCH));
-    return {};
+    return add_directory(index, path);
   }
   if (git_index_get_bypath(index, path.c_str(), 0)) {
     GIT_CHECK(git_index_remove_bypath(index, path.c_str()), "add the removal of " + path);
     return {};
   }
   if (is_tracked_directory(index, path)) {
-    SB_CHECK(add_all(index, path, GIT_INDEX_ADD_DISABLE_PATHSPEC_MATCH));
-    return {};
+    return add_directory(index, path);
   }
   if (path.find_first_of("*?[") != path.npos) {
-    SB_TRY(const auto matches, add_all(index, path, GIT_INDEX_ADD_DEFAULT));
+    SB_TRY(const auto matches, add_all(index, path));
     if (matches > 0) return {};
   }
   return fail(Errc::not_found, "'" + file + "' did not match any files");

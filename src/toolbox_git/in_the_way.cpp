@@ -94,8 +94,12 @@ Result<Known> what_git_knows(git_repository* repository, git_index* index, const
 // In whatever stage.
 bool is_known(git_index* index, const std::string& path) {
   std::size_t position = 0;
-  return git_index_find(&position, index, path.c_str()) == 0 ||
-         git_index_find_prefix(&position, index, (path + "/").c_str()) == 0;
+  return git_index_find(&position, index, path.c_str()) == 0;
+}
+
+bool is_known_directory(git_index* index, const std::string& path) {
+  std::size_t position = 0;
+  return git_index_find_prefix(&position, index, (path + "/").c_str()) == 0;
 }
 
 // Whether there is something at the path, other than directories.
@@ -128,7 +132,7 @@ Result<std::vector<std::string>> untracked_in_the_way(git_repository* repository
   std::set<std::string> found;
   for (const auto& path : paths) {
     auto obstacle = in_the_way(repository, path, InTheWay::any_file);
-    if (obstacle.empty() && holds_files(top + path)) obstacle = path;
+    if (obstacle.empty() && !is_known_directory(index.get(), path) && holds_files(top + path)) obstacle = path;
     int ignored = 0;
     if (obstacle.empty() || is_known(index.get(), obstacle)) continue;
     if (git_ignore_path_is_ignored(&ignored, repository, obstacle.c_str()) == 0 && ignored) continue;

@@ -197,6 +197,20 @@ class PullTest(Case):
                 self.assertEqual((tree / name / "f").read_text(), "mine\n")
 
 
+class NameTest(Case):
+    def test_directories_whose_names_are_patterns(self):
+        tree = self.clone()
+        names = ("#h", "!h", "h*", "[h]", "\\h", " h", "h ?")
+        for name in names:
+            (tree / name).mkdir()
+            (tree / name / "f").write_text("1\n")
+        (tree / "hx").write_text("untracked\n")
+        for number, name in enumerate(names):
+            self.ok(self.post("add", path="r", files=[name]))
+            staged = sorted(path for path, state in self.states().items() if state[0] == "Added")
+            self.assertEqual(staged, sorted(f"{known}/f" for known in names[:number + 1]))
+
+
 class ValueTest(Case):
     def test_every_value_is_read_as_it_was_written(self):
         for value in ('C:\\dir "x"', "a;b#c", " before", "after ", "tab\tin", "line\n[core]\n\tbare = true", "", "ü", "end\\", '"', "\b"):
