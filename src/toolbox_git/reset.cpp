@@ -100,12 +100,26 @@ Result<Paths> files_for_merge(git_repository* repository, git_tree* target) {
   return moving;
 }
 
-Result<void> reset_files(git_repository* repository, const Reset& request, const git_commit* target) {
+// libgit2 takes names for patterns here.
+Result<void> reset_file_of_odd_name(const Reset& request, const std::string& file, const git_commit* target,
+                                    Tools& tools) {
+  const std::string source = target ? git_oid_tostr_s(git_commit_id(target)) : "";
+  auto done = perform(Restore{request.path, {file}, true, false, source}, tools);
+  if (!done && done.error().code() != Errc::not_found) return std::unexpected(std::move(done).error());
+  return {};
+}
+
+Result<void> reset_files(git_repository* repository, const Reset& request, const git_commit* target, Tools& tools) {
   std::vector<std::string> paths;
   for (const auto& file : request.files) {
     SB_TRY(auto path, path_in_worktree(repository, file));
-    paths.push_back(path.empty() ? "*" : std::move(path));
+    if (path.find_first_of("#!\\*?[") != path.npos) {
+      SB_CHECK(reset_file_of_odd_name(request, file, target, tools));
+    } else {
+      paths.push_back(path.empty() ? "*" : std::move(path));
+    }
   }
+  if (paths.empty()) return {};
   const StringArray specs(paths);
   GIT_CHECK(git_reset_default(repository, reinterpret_cast<const git_object*>(target), &specs.get()), "reset files");
   return {};
@@ -123,7 +137,7 @@ Result<std::string> perform(const Reset& request, Tools& tools) {
     SB_TRY(target, head_commit(repository.get()));
   }
   if (!request.files.empty()) {
-    SB_CHECK(reset_files(repository.get(), request, target.get()));
+    SB_CHECK(reset_files(repository.get(), request, target.get(), tools));
     return "";
   }
   if (!target) return fail(Errc::not_found, "reset: there is no commit yet");

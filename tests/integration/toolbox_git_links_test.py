@@ -209,6 +209,20 @@ class NameTest(Case):
             self.ok(self.post("add", path="r", files=[name]))
             staged = sorted(path for path, state in self.states().items() if state[0] == "Added")
             self.assertEqual(staged, sorted(f"{known}/f" for known in names[:number + 1]))
+        for commit in (False, True):
+            if commit:
+                self.ok(self.post("commit", path="r", message="names", **AUTHOR))
+                for name in names:
+                    (tree / name / "f").write_text("2\n")
+                self.ok(self.post("add", path="r", files=["."]))
+            left = set(names)
+            for name in names:
+                self.ok(self.post("reset", path="r", files=[name]))
+                left.remove(name)
+                staged = {path.split("/")[0] for path, state in self.states().items() if state[0] in ("Added", "Modified")}
+                self.assertEqual(staged - {"hx"}, left)
+            if not commit:
+                self.ok(self.post("add", path="r", files=list(names)))
 
 
 class ValueTest(Case):
