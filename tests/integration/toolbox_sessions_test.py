@@ -316,25 +316,6 @@ class Ends(SessionCase):
         self.assertNotIn("exitCode", self.toolbox.get(running).json)  # that one goes on
         self.assertEqual(self.toolbox.get(running + "/logs").json["stdout"], "before\n")
 
-    def test_stopped_shell(self):
-        """One that stopped in the middle of a command is left alone, one that has not read its command is ended."""
-        middle, idle = (self.session(f"{self.id}-{name}") for name in ("middle", "idle"))
-        running = self.start("echo $$; kill -STOP $$; echo continued", session=middle)
-        pid = int(self.run_command("echo $$", session=idle)["stdout"])
-        os.kill(pid, signal.SIGSTOP)
-        with concurrent.futures.ThreadPoolExecutor() as clients:
-            waiting = [clients.submit(self.toolbox.post, f"/process/session/{name}/exec", {"command": "echo never"}) for name in (middle, idle)]
-            for answer in waiting:
-                self.expect_error(answer.result(60), 410, "SESSION_ENDED", "is stopped")
-        for name in (middle, idle):
-            self.expect_error(self.toolbox.post(f"/process/session/{name}/exec", {"command": "echo never"}), 410, "SESSION_ENDED")
-        self.assertFalse(alive(pid))
-        pid = int(self.toolbox.get(running + "/logs").json["stdout"].split()[0])
-        os.kill(pid, signal.SIGCONT)
-        eventually(lambda: self.toolbox.get(running).json.get("exitCode") == 0)
-        self.assertEqual(self.run_command("echo again", session=middle)["stdout"], "again\n")
-        self.assertEqual(self.toolbox.get(running + "/logs").json["stdout"].splitlines()[1:], ["continued"])
-
     def test_delete_idle_is_quick(self):
         self.session()
         self.run_command("true")
@@ -426,6 +407,27 @@ class Ends(SessionCase):
         self.expect_error(answer, 500, "INTERNAL_SERVER_ERROR", "could not be started")
         os.unlink(self.toolbox.log_dir)
         self.assertEqual(self.run_command("echo again")["stdout"], "again\n")
+
+
+class StoppedShell(SessionCase):  # takes half a minute, so once only
+    def test_stopped_shell(self):
+        """One that stopped in the middle of a command is left alone, one that has not read its command is ended."""
+        middle, idle = (self.session(f"{self.id}-{name}") for name in ("middle", "idle"))
+        running = self.start("echo $$; kill -STOP $$; echo continued", session=middle)
+        pid = int(self.run_command("echo $$", session=idle)["stdout"])
+        os.kill(pid, signal.SIGSTOP)
+        with concurrent.futures.ThreadPoolExecutor() as clients:
+            waiting = [clients.submit(self.toolbox.post, f"/process/session/{name}/exec", {"command": "echo never"}) for name in (middle, idle)]
+            for answer in waiting:
+                self.expect_error(answer.result(60), 410, "SESSION_ENDED", "is stopped")
+        for name in (middle, idle):
+            self.expect_error(self.toolbox.post(f"/process/session/{name}/exec", {"command": "echo never"}), 410, "SESSION_ENDED")
+        self.assertFalse(alive(pid))
+        pid = int(self.toolbox.get(running + "/logs").json["stdout"].split()[0])
+        os.kill(pid, signal.SIGCONT)
+        eventually(lambda: self.toolbox.get(running).json.get("exitCode") == 0)
+        self.assertEqual(self.run_command("echo again", session=middle)["stdout"], "again\n")
+        self.assertEqual(self.toolbox.get(running + "/logs").json["stdout"].splitlines()[1:], ["continued"])
 
 
 class Logs(SessionCase):
