@@ -161,6 +161,8 @@ class ControlProcess {
     SB_TRY(auto trusted, proxy::TrustedProxies::parse(words(config.trusted_proxies)));
     proxies_ =
         std::make_unique<Proxies>(io_.get_executor(), plane_.access(), config, std::move(trusted), std::move(secret_));
+    plane_.control().live.on_end = [this](const std::string& id) { proxies_->shared.live.check_soon(id); };
+    plane_.authenticator().on_forget = [this] { proxies_->shared.live.check_soon(""); };
     login_.emplace(plane_.control(), plane_.authenticator(), config.public_url, config.preview_domain);
     server_ = make_server("http");
     SB_CHECK(server_->listen_fd(std::move(input_.sockets.at("api"))));
@@ -220,6 +222,7 @@ class ControlProcess {
   asio::awaitable<void> stop() {
     using namespace asio::experimental::awaitable_operators;
     if (tls_) tls_->stop();
+    if (proxies_) proxies_->shared.live.end_all();
     co_await (stop_ssh() && stop_server(server_.get()) && stop_server(secure_server_.get()));
     co_await plane_.stop();
     io_.stop();

@@ -1,6 +1,7 @@
 #pragma once
 // From a token to who asks. Keys are looked up by their SHA-256; what was found is remembered until the key changes,
 // which takes effect on the very next request.
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -29,7 +30,12 @@ class Authenticator {
   // tells.
   std::optional<std::string_view> organization_now(std::string_view token);
   // Forgets what was remembered of keys. To be called when any is deleted or changed.
-  void forget() { known_.clear(); }
+  void forget() {
+    known_.clear();
+    if (on_forget) on_forget();
+  }
+  // Whoever was let in by a key has to be looked at again. May be null.
+  std::function<void()> on_forget;
 
  private:
   // Whether it stands, as of now; noted as used.

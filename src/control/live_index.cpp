@@ -1,6 +1,7 @@
 #include "control/live_index.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sebring::control {
 namespace {
@@ -38,8 +39,8 @@ void LiveIndex::put(const model::Sandbox& sandbox) {
   }
   live.used = model::consumption(sandbox);
   account(live.organization_id, live.used, +1);
-  live.state = sandbox.visible();
-  live.is_public = sandbox.is_public;
+  const auto before = std::exchange(live.state, sandbox.visible());
+  const bool was_public = std::exchange(live.is_public, sandbox.is_public);
   live.wakes = wake_label(sandbox.labels);
   live.intervals = sandbox.intervals;
   live.run_token = sandbox.auth_token;
@@ -52,6 +53,8 @@ void LiveIndex::put(const model::Sandbox& sandbox) {
     live.socket.clear();
     live.address.clear();
   }
+  const bool ends = before != live.state && live.state != model::SandboxState::started;
+  if (on_end && !fresh && (ends || (was_public && !live.is_public))) on_end(sandbox.id);
 }
 
 void LiveIndex::erase(const std::string& id) {
@@ -61,7 +64,8 @@ void LiveIndex::erase(const std::string& id) {
   if (auto head = linked_.find(found->second.linked_to); head != linked_.end() && --head->second == 0) {
     linked_.erase(head);
   }
-  sandboxes_.erase(found);
+  const auto taken_out = sandboxes_.extract(found);
+  if (on_end) on_end(taken_out.key());
 }
 
 std::size_t LiveIndex::linked_to(const std::string& id) const {

@@ -2,6 +2,7 @@
 // What must be known of every sandbox without asking the database: what it takes of its organization's quota, when it
 // was last used, where its toolbox listens. Rebuilt at start from rows and the runner's report.
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ struct LiveSandbox {
 
 class LiveIndex {
  public:
+  // Called when a sandbox has ceased to run, or is on its way there, and when one that was public is so no more. May be
+  // null.
+  std::function<void(const std::string& id)> on_end;
   // Adds or refreshes; takes out a destroyed one. Socket and unsaved activity stay.
   void put(const model::Sandbox& sandbox);
   void erase(const std::string& id);

@@ -57,6 +57,9 @@ class Exchange {
   // Status of what was sent; 0 before.
   virtual int status_sent() const = 0;
 
+  // Cuts the connection; what waits for the client fails.
+  virtual void cut() = 0;
+
   // Completes when the client has gone away (or sent more than we are willing to keep). Only after the body was read
   // to its end. For use in: co_await (work() || exchange.client_gone()).
   virtual asio::awaitable<void> client_gone() = 0;

@@ -22,6 +22,9 @@ class ExchangeImpl final : public Exchange {
   int status_sent() const override { return status_sent_; }
   asio::awaitable<void> client_gone() override;
   void watch_client(std::function<void()> gone) override { connection_.client_gone_ = std::move(gone); }
+  void cut() override {
+    if (connection_.stream_) connection_.stream_->close();
+  }
   std::unique_ptr<ClientConnection> take_asked() override { return std::move(asked_); }
   bool wants_websocket() const override;
   std::vector<std::string> offered_subprotocols() const override;

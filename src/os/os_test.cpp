@@ -1,8 +1,12 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <pty.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 
@@ -115,6 +119,23 @@ TEST_CASE("messages with descriptors") {
   CHECK(receive_message(pair->second.get(), 4, 1000).error().code() == Errc::too_large);
   pair->first.reset();
   CHECK(receive_message(pair->second.get(), 4, 1000)->ended);
+}
+
+TEST_CASE("who leads a session at a terminal is known") {
+  CHECK_FALSE(leads_terminal(1 << 30));
+  int master = -1;
+  const pid_t child = ::forkpty(&master, nullptr, nullptr, nullptr);
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  UniqueFd terminal(master);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!leads_terminal(child) && std::chrono::steady_clock::now() < until) ::usleep(1000);
+  CHECK(leads_terminal(child));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
 }
 
 TEST_CASE("start times tell processes apart") {

@@ -74,6 +74,12 @@ char process_state(pid_t pid) {
   return tail.empty() ? '\0' : tail[0];
 }
 
+bool leads_terminal(pid_t pid) {
+  const std::string tail = stat_tail(proc_of(pid));
+  const auto fields = split(tail, ' ');  // from field 3 on; 6 and 7 are session and terminal
+  return fields.size() > 4 && fields[3] == std::to_string(pid) && fields[4] != "0";
+}
+
 std::optional<ProcessActivity> process_activity(pid_t pid) {
   const std::string tail = stat_tail(proc_of(pid));
   const auto fields = split(tail, ' ');  // from field 3 on; 14 and 15 are user and system time

@@ -30,6 +30,10 @@ std::uint64_t start_time(pid_t pid);
 // State letter of /proc/<pid>/stat, 0 when there is no such process.
 char process_state(pid_t pid);
 
+// Whether it leads a session that has a terminal, as an interactive shell does. Such a one ignores SIGTERM and takes
+// SIGHUP for the end.
+bool leads_terminal(pid_t pid);
+
 struct ProcessActivity {
   std::string states;  // a letter for each thread: R runs or waits for its turn, D for the disk, S sleeps, T stopped
   std::uint64_t ticks = 0;  // processor time of all of them

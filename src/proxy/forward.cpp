@@ -66,6 +66,9 @@ class Carrier {
   static asio::awaitable<void> wait_for_answer() { co_await net::sleep_for(std::chrono::hours(24 * 365)); }
   asio::awaitable<Result<void>> relay_answer(net::ResponseHead head);
   asio::awaitable<Result<void>> tunnel();
+  asio::awaitable<void> tunnel_websocket(net::ByteStream& client, std::string from_client, net::ByteStream& server,
+                                         std::string from_server, std::uint64_t head_bytes);
+  void end(const Over& over);
   std::string switching_head() const;
 
   net::Exchange& exchange_;
@@ -83,6 +86,8 @@ class Carrier {
   bool client_has_gone_ = false;
   std::optional<Error> body_fault_;  // of the request
   net::ResponseHead answer_;         // kept for 101 and for Keep-Alive
+  std::optional<Over> over_;
+  std::function<void()> end_tunnel_;  // while there is one
   Result<void> outcome_;
 };
 
@@ -209,10 +214,6 @@ asio::awaitable<Result<void>> Carrier::relay_answer(net::ResponseHead head) {
   }
   if (auto sent = co_await exchange_.start(std::move(out), piece.view(got)); !sent) co_return Result<void>{};
   if (!bodiless && !server_->body_read()) {
-    if (what_.on_lasting)
-      what_.on_lasting([this] {
-        if (server_) server_->close();
-      });
     piece.used(got);
     const net::RawBody to = exchange_.raw_answer();
     if (!co_await splice_rest(server_->raw_body(), to.stream, to.left)) co_return Result<void>{};
@@ -244,26 +245,54 @@ asio::awaitable<Result<void>> Carrier::tunnel() {
   if (!what_.upgrade) co_return fail(Errc::bad_gateway, "the server changed the protocol unasked");
   if (what_.edit_answer) what_.edit_answer(answer_);
   std::string from_server = switching_head();
+  const std::uint64_t head_bytes = from_server.size();
   std::string more;
   auto server = server_->take_stream(more);
   from_server += more;
   server_.reset();  // its buffers: a tunnel may live for days
   std::string from_client;
   auto client = exchange_.take_stream(from_client);
-  if (what_.on_lasting) {
-    what_.on_lasting([client = client.get(), server = server.get()] {
-      client->close();
-      server->close();
-    });
+  if (equals_ignore_case(*what_.upgrade, "websocket")) {
+    co_await tunnel_websocket(*client, std::move(from_client), *server, std::move(from_server), head_bytes);
+    co_return Result<void>{};
   }
-  const bool websocket = equals_ignore_case(*what_.upgrade, "websocket");
-  co_await run_tunnel(*client, std::move(from_client), *server, std::move(from_server),
-                      websocket ? HalfClose::ends_both : HalfClose::kept);
+  end_tunnel_ = [&client, &server] {
+    client->close();
+    server->close();
+  };
+  co_await run_tunnel(*client, std::move(from_client), *server, std::move(from_server));
+  end_tunnel_ = nullptr;
   co_return Result<void>{};
+}
+
+asio::awaitable<void> Carrier::tunnel_websocket(net::ByteStream& client, std::string from_client,
+                                                net::ByteStream& server, std::string from_server,
+                                                std::uint64_t head_bytes) {
+  asio::steady_timer over(client.executor(), Steady::time_point::max());
+  end_tunnel_ = [&over] { over.expires_at(Steady::time_point::min()); };
+  ToClient to_client{.frames = FrameBoundary(head_bytes)};
+  const bool lost =
+      co_await run_websocket(client, std::move(from_client), server, std::move(from_server), to_client, over);
+  end_tunnel_ = nullptr;
+  if (lost && to_client.may_close()) {
+    if (!over_ && what_.why_lost) over_ = co_await what_.why_lost();
+    if (over_) co_await close_websocket(client, close_frame(over_->close_code(), over_->error.message()));
+  }
+  client.close();
+}
+
+void Carrier::end(const Over& over) {
+  // Requests have a moment to end by themselves when this process is to end.
+  if (over.cause == Over::Cause::server && !end_tunnel_) return;
+  over_ = over;
+  if (end_tunnel_) return end_tunnel_();
+  if (server_) server_->close();
+  if (answered_) exchange_.cut();  // the client may have ceased to read
 }
 
 asio::awaitable<Result<void>> Carrier::run() {
   using asio::experimental::awaitable_operators::operator||;
+  if (what_.on_begin) what_.on_begin([this](const Over& over) { end(over); });
   bodiless_ = exchange_.content_length() == 0;
   whole_ = bodiless_;
   if (!bodiless_) SB_CO_CHECK(co_await read_first_piece());
@@ -279,6 +308,7 @@ asio::awaitable<Result<void>> Carrier::run() {
       SB_CO_TRY(auto stream, co_await upstream_.connect());
       server_ = net::make_client_connection(std::move(stream));
     }
+    if (over_) co_return std::unexpected(over_->error);
     if (!asked_) {
       if (auto sent = co_await send_request(); !sent && again) {
         idle_at_most = {};
@@ -297,6 +327,7 @@ asio::awaitable<Result<void>> Carrier::run() {
     }
     if (body_fault_ && !answered_) co_return fail(std::move(*body_fault_));
     if (client_has_gone_) co_return fail(Errc::cancelled, "client has gone");
+    if (over_ && !answered_) co_return std::unexpected(over_->error);
     if (!answered_ && again) {
       idle_at_most = {};
       continue;

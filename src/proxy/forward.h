@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "net/exchange.h"
+#include "proxy/live.h"
 #include "proxy/upstream_pool.h"
 
 namespace sebring::proxy {
@@ -15,9 +16,13 @@ struct Forward {
   std::optional<std::string> upgrade;
   // Last change of the answer's head before it goes out.
   std::function<void(net::ResponseHead&)> edit_answer;
-  // Of what may last: a tunnel, or a body that has not come whole with its head. `end` cuts it; it may be called until
-  // forward() completes. May be null.
-  std::function<void(std::function<void()> end)> on_lasting;
+  // Called first. `end` ends what is carried: with the error of what it is told while there is no answer, with a close
+  // frame a WebSocket between two messages, else by cutting it. It may be called until forward() completes. May be
+  // null.
+  std::function<void(std::function<void(const Over&)> end)> on_begin;
+  // Asked when a WebSocket's server breaks off without a close frame: what the client is told, nullopt for nothing. May
+  // be null.
+  std::function<asio::awaitable<std::optional<Over>>()> why_lost;
   // No idle connection older than this is used for a request that must not be sent twice.
   std::chrono::milliseconds fresh_enough{60'000};
 };

@@ -3,6 +3,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <map>
@@ -11,9 +12,29 @@ namespace sebring::proxy {
 namespace {
 constexpr std::chrono::seconds kCheckEvery{5};
 
-// What is paused goes on where it was, its connections too.
+// So many are checked in a row before others have their turn.
+constexpr std::size_t kInARow = 64;
+// The runner tells of a sandbox that has ended some milliseconds after its connections broke.
+constexpr std::chrono::milliseconds kLostTime{300}, kLostLook{10};
+
+// What is paused goes on where it was, its connections too. What is being stopped may still say its last words: its
+// connections end with its processes.
 bool keeps_connections(const Sandbox& sandbox) {
-  return sandbox.started || sandbox.state == "pausing" || sandbox.state == "paused" || sandbox.state == "resuming";
+  return sandbox.started || sandbox.state == "pausing" || sandbox.state == "paused" || sandbox.state == "resuming" ||
+         sandbox.state == "stopping";
+}
+
+bool is_unknown(const Result<Sandbox>& sandbox) { return !sandbox && sandbox.error().code() == Errc::not_found; }
+
+Over over_for_state(const Result<Sandbox>& sandbox) {
+  if (!sandbox || sandbox->state == "destroying" || sandbox->state == "destroyed")
+    return {Over::Cause::sandbox, Error(Errc::unavailable, "the sandbox was deleted")};
+  const std::string state = sandbox->state == "error" ? " (state: error)" : "";
+  return {Over::Cause::sandbox, Error(Errc::unavailable, "the sandbox has stopped" + state)};
+}
+
+Over over_for_credential() {
+  return {Over::Cause::credential, Error(Errc::unauthorized, "the credential was revoked or has expired meanwhile")};
 }
 }  // namespace
 
@@ -24,7 +45,7 @@ struct LiveUses::Entry::State {
   struct One {
     std::string sandbox_id;
     Grant grant;
-    std::function<void()> end;
+    std::function<void(const Over&)> end;
   };
   asio::any_io_executor executor;
   Access* access;
@@ -38,25 +59,36 @@ struct LiveUses::Entry::State {
     for (const auto& [number, one] : self->uses) {
       if (only_sandbox.empty() || one.sandbox_id == only_sandbox) numbers.push_back(number);
     }
+    std::size_t in_a_row = 0;
     for (std::uint64_t number : numbers) {
+      if (++in_a_row % kInARow == 0) co_await asio::post(self->executor, asio::use_awaitable);
       auto found = self->uses.find(number);
       if (found == self->uses.end() || !self->access) continue;
       const std::string sandbox_id = found->second.sandbox_id;
       const Grant grant = found->second.grant;
-      auto sandbox = co_await self->access->find(sandbox_id);
-      bool over = sandbox ? !keeps_connections(*sandbox) : sandbox.error().code() == Errc::not_found;
-      if (!over && grant.kind == Grant::Kind::none) over = sandbox && !sandbox->is_public;
-      if (!over && grant.kind != Grant::Kind::none && self->access) {
+      std::optional<Over> over;
+      // One that is about to be another (resuming, resizing ...) keeps them, and keeps nobody waiting here.
+      if (const auto sandbox = self->access->find_now(sandbox_id)) {
+        if (is_unknown(*sandbox) || (*sandbox && !keeps_connections(**sandbox))) over = over_for_state(*sandbox);
+        if (!over && *sandbox && grant.kind == Grant::Kind::none && !(*sandbox)->is_public)
+          over = over_for_credential();
+      }
+      if (!over && grant.kind != Grant::Kind::none) {
         auto stands = co_await self->access->recheck(sandbox_id, grant);
         // A control plane that cannot say leaves things as they are.
-        over = !stands && (stands.error().code() == Errc::unauthorized || stands.error().code() == Errc::not_found ||
-                           stands.error().code() == Errc::forbidden);
+        if (!stands && (stands.error().code() == Errc::unauthorized || stands.error().code() == Errc::not_found ||
+                        stands.error().code() == Errc::forbidden))
+          over = over_for_credential();
       }
-      found = self->uses.find(number);
-      if (!over || found == self->uses.end() || !found->second.end) continue;
-      auto end = std::exchange(found->second.end, nullptr);
-      end();
+      if (over) self->end(number, *over);
     }
+  }
+
+  void end(std::uint64_t number, const Over& over) {
+    auto found = uses.find(number);
+    if (found == uses.end() || !found->second.end) return;
+    auto end = std::exchange(found->second.end, nullptr);
+    end(over);
   }
 
   static asio::awaitable<void> tick(std::shared_ptr<State> self) {
@@ -91,7 +123,12 @@ LiveUses::~LiveUses() {
   state_->timer.cancel();
 }
 
-LiveUses::Entry LiveUses::add(std::string sandbox_id, Grant grant, std::function<void()> end) {
+std::uint16_t Over::close_code() const {
+  constexpr std::uint16_t kGoingAway = 1001, kPolicy = 1008, kRestart = 1012;
+  return cause == Cause::credential ? kPolicy : cause == Cause::server ? kRestart : kGoingAway;
+}
+
+LiveUses::Entry LiveUses::add(std::string sandbox_id, Grant grant, std::function<void(const Over&)> end) {
   Entry entry;
   entry.state_ = state_;
   entry.number_ = state_->next++;
@@ -107,6 +144,23 @@ void LiveUses::check_soon(const std::string& sandbox_id) {
   if (!state_->uses.empty()) {
     asio::co_spawn(state_->executor, Entry::State::check(state_, sandbox_id), asio::detached);
   }
+}
+
+void LiveUses::end_all() {
+  const Over over{Over::Cause::server, Error(Errc::unavailable, "the server is about to start anew")};
+  std::vector<std::uint64_t> numbers;
+  for (const auto& [number, one] : state_->uses) numbers.push_back(number);
+  for (std::uint64_t number : numbers) state_->end(number, over);
+}
+
+asio::awaitable<std::optional<Over>> LiveUses::why_lost(std::string sandbox_id) {
+  const auto state = state_;
+  for (const auto until = Steady::now() + kLostTime; state->access;) {
+    const auto sandbox = state->access->find_now(sandbox_id);
+    if (sandbox && (is_unknown(*sandbox) || (*sandbox && !(*sandbox)->started))) co_return over_for_state(*sandbox);
+    if (Steady::now() >= until || !co_await net::sleep_for(kLostLook)) break;
+  }
+  co_return std::nullopt;
 }
 
 std::size_t LiveUses::size() const { return state_->uses.size(); }

@@ -250,19 +250,23 @@ asio::awaitable<Result<void>> PreviewProxy::forward_visit(net::Exchange& exchang
   Forward what{.request = std::move(head),
                .upgrade = std::move(upgrade),
                .edit_answer = {},
-               .on_lasting = {},
+               .on_begin = {},
+               .why_lost = {},
                .fresh_enough = kFreshEnough};
   what.edit_answer = [&request, &visit](net::ResponseHead& answer) {
     to_visitor(answer, visit.place);
     if (visit.cors) add_cors(request, answer.headers);
     if (!visit.set_cookie.empty()) answer.headers.add("Set-Cookie", visit.set_cookie);
   };
-  what.on_lasting = [this, &visit](std::function<void()> end) {
+  what.on_begin = [this, &visit](std::function<void(const Over&)> end) {
     visit.live = shared_.live.add(visit.sandbox.id, visit.grant, std::move(end));
   };
+  what.why_lost = [this, &visit] { return shared_.live.why_lost(visit.sandbox.id); };
   auto done = co_await forward(exchange, shared_.pool, upstream, what);
   visit.live = {};
-  if (done || exchange.status_sent() != 0 || done.error().code() == Errc::cancelled) co_return done;
+  if (done || exchange.status_sent() != 0 || done.error().code() == Errc::cancelled ||
+      done.error().code() == Errc::unauthorized)
+    co_return done;
   auto now = co_await shared_.access.find(visit.sandbox.id);
   if (!now) co_return fail(std::move(now.error()));
   if (!now->started) co_return fail(not_started(now->state));

@@ -188,8 +188,11 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, 
   head.headers.set("Host", "localhost");
 
   LiveUses::Entry live;
-  Forward what{
-      .request = std::move(head), .upgrade = wanted_upgrade(exchange.request()), .edit_answer = {}, .on_lasting = {}};
+  Forward what{.request = std::move(head),
+               .upgrade = wanted_upgrade(exchange.request()),
+               .edit_answer = {},
+               .on_begin = {},
+               .why_lost = {}};
   what.edit_answer = [&](net::ResponseHead& answer) {
     if (auto location = answer.headers.find("Location"); location && location->starts_with('/')) {
       answer.headers.set("Location", location_prefix + std::string(*location));
@@ -197,10 +200,15 @@ asio::awaitable<Result<void>> ToolboxProxy::forward_to(net::Exchange& exchange, 
     answer.headers.remove("Set-Cookie");
     add_cors(exchange.request(), answer.headers);
   };
-  what.on_lasting = [&](std::function<void()> end) { live = shared_.live.add(sandbox.id, grant, std::move(end)); };
+  what.on_begin = [&](std::function<void(const Over&)> end) {
+    live = shared_.live.add(sandbox.id, grant, std::move(end));
+  };
+  what.why_lost = [&] { return shared_.live.why_lost(sandbox.id); };
   auto done = co_await forward(exchange, shared_.pool, upstream, what);
   live = {};
-  if (done || exchange.status_sent() != 0 || done.error().code() == Errc::cancelled) co_return done;
+  if (done || exchange.status_sent() != 0 || done.error().code() == Errc::cancelled ||
+      done.error().code() == Errc::unauthorized)
+    co_return done;
   // The state may have changed since it was looked up; then that is the answer, not a broken connection.
   auto now = co_await shared_.access.find(sandbox.id);
   if (!now) co_return fail(std::move(now.error()));

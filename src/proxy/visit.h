@@ -19,7 +19,7 @@ struct PreviewProxy::Visit {
   WallMs token_expires_at = 0;  // of a signed token; 0: none
   std::string set_cookie;       // goes out with the answer
   bool cors = true;
-  LiveUses::Entry live;  // while it is a tunnel
+  LiveUses::Entry live;  // while it is carried
 };
 
 }  // namespace sebring::proxy

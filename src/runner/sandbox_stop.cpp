@@ -40,6 +40,7 @@ asio::awaitable<void> wait_for_any(asio::any_io_executor executor, const std::ve
 }  // namespace
 
 // TERM once to every process of the users, also to those that appear meanwhile, until none is left or the time is over.
+// Shells at a terminal ignore it, and would take the whole time: they are told that the terminal hangs up.
 asio::awaitable<void> Sandboxes::terminate_users(Handle sandbox, std::chrono::milliseconds grace) {
   const auto until = Steady::now() + grace;
   std::set<pid_t> told;
@@ -47,8 +48,11 @@ asio::awaitable<void> Sandboxes::terminate_users(Handle sandbox, std::chrono::mi
     auto processes = co_await parts_.workers.run(
         [&](runtime::Host::Wires&) { return runtime::user_processes(parts_.host, *sandbox->container); });
     if (!processes || processes->empty()) co_return;
-    for (const auto& process : *processes)
-      if (told.insert(process.pid).second) (void)os::signal_pidfd(process.pidfd.get(), SIGTERM);
+    for (const auto& process : *processes) {
+      if (!told.insert(process.pid).second) continue;
+      (void)os::signal_pidfd(process.pidfd.get(), SIGTERM);
+      if (os::leads_terminal(process.pid)) (void)os::signal_pidfd(process.pidfd.get(), SIGHUP);
+    }
     co_await wait_for_any(parts_.executor, *processes, until);
   }
 }

@@ -34,10 +34,12 @@ asio::awaitable<Result<std::shared_ptr<Held>>> make_hold(proxy::Shared& shared, 
                                                          proxy::Grant grant, int wake) {
   auto held = std::make_shared<Held>(Held{.use = shared.activity.use(sandbox_id)});
   held->wake.reset(wake);
-  held->live = shared.live.add(std::move(sandbox_id), std::move(grant), [fd = held->wake.get()] {
-    const std::uint64_t one = 1;
-    (void)!::write(fd, &one, sizeof one);
-  });
+  held->live =
+      shared.live.add(std::move(sandbox_id), std::move(grant), [fd = held->wake.get()](const proxy::Over& over) {
+        if (over.cause == proxy::Over::Cause::server) return;  // the gateway ends its sessions itself
+        const std::uint64_t one = 1;
+        (void)!::write(fd, &one, sizeof one);
+      });
   co_return held;
 }
 

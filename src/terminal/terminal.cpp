@@ -77,6 +77,13 @@ class Bridge {
     co_await (from_page() || from_pty());
   }
   bool ended() const { return ended_; }
+  // The page is told; run() returns soon.
+  void end(std::uint16_t code, std::string why) {
+    over_code_ = code;
+    over_why_ = std::move(why);
+    pty_.abort();
+    if (telling_) page_.abort();  // it does not listen
+  }
 
  private:
   asio::awaitable<void> from_page() {
@@ -104,8 +111,11 @@ class Bridge {
         continue;
       }
       const std::string said = text.add((*message)->data);
-      if (!said.empty() && !co_await page_.send_text(said)) co_return;
+      telling_ = !said.empty();
+      if (telling_ && !co_await page_.send_text(said)) co_return;
+      telling_ = false;
     }
+    if (over_code_ != 0) co_return co_await page_.close(over_code_, over_why_);
     ended_ = pty_.close_code() == 1000 || pty_.close_code() == 1011;
     co_await page_.close(ended_ ? 1000 : 1012, ended_ ? "the shell has ended" : "the connection was lost");
   }
@@ -131,6 +141,9 @@ class Bridge {
   net::Client client_;
   std::string id_;
   bool ended_ = false;
+  bool telling_ = false;
+  std::uint16_t over_code_ = 0;
+  std::string over_why_;
 };
 
 std::string_view content_type(std::string_view name) {
@@ -199,11 +212,10 @@ class Terminal final : public proxy::TerminalService {
     const std::string key = sandbox.id + "/" + id;
     const std::uint64_t visit = ++visits_[key];
     {
-      const auto live = shared_.live.add(sandbox.id, std::move(grant), [&page, &pty] {
-        (*page)->abort();
-        (*pty)->abort();
-      });
       Bridge bridge(**page, **pty, sandbox.toolbox_socket, id);
+      const auto live = shared_.live.add(sandbox.id, std::move(grant), [&bridge](const proxy::Over& over) {
+        bridge.end(over.close_code(), over.error.message());
+      });
       co_await bridge.run();
       if (bridge.ended()) visits_.erase(key);
     }

@@ -412,16 +412,64 @@ class WebSockets(unittest.TestCase):
         self.assertIn(b" 101 ", head)
         proxy.order(what="no-key", key=key)
         proxy.order(what="", id=sandbox, check=True)
+        self.assertEqual(self.ending(connection), (1008, b"the credential was revoked or has expired meanwhile"))
+
+    def ending(self, connection):
+        """Code and reason of the close frame that is all that comes."""
         connection.settimeout(30)
+        opcode, data = self.read_frame(connection)
+        self.assertEqual(opcode, 8)
         self.assertEqual(connection.recv(10), b"")
+        connection.close()
+        return struct.unpack(">H", data[:2])[0], data[2:]
+
+    def half_a_frame(self, more, read=True):
+        """A server in a sandbox of its own that has sent a head and `more`, and listens; (its id, the client's connection)."""
+        listener = unix_listener(proxy.path(f"half-{time.monotonic_ns()}.sock"))
+
+        def serve(connection):
+            read_head(connection)
+            connection.sendall(b"HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + more)
+            while connection.recv(1024):
+                pass
+        server = RawServer(listener, serve)
+        self.addCleanup(server.close)
+        id = proxy.sandbox(listener.getsockname())
+        connection, _, rest = self.open(id=id)
+        connection.settimeout(30)
+        while read and len(rest) < len(more):
+            rest += connection.recv(100)
+        self.assertTrue(more.startswith(rest))
+        return id, connection
+
+    def test_no_close_frame_inside_a_frame(self):
+        for more, told in ((b"\x82\x05abcd", False), (b"\x82", False), (b"\x82\x7e\x01", False), (b"\x88\x02\x03\xe8", False),
+                           (b"\x02\x05abcde", True), (b"", True)):
+            id, connection = self.half_a_frame(more)
+            proxy.order(what="sandbox", id=id, state="stopped", socket="")
+            proxy.order(what="", id=id, check=True)
+            if told:
+                self.assertEqual(self.ending(connection), (1001, b"the sandbox has stopped"))
+            else:
+                self.assertEqual(connection.recv(100), b"", more)
+            connection.close()
+
+    def test_a_client_that_does_not_read_is_cut(self):
+        id, connection = self.half_a_frame(b"\x82\x7f" + struct.pack(">Q", 1 << 26) + b"x" * (1 << 26), read=False)
+        proxy.order(what="sandbox", id=id, state="stopped", socket="")
+        proxy.order(what="", id=id, check=True)
+        deadline = time.monotonic() + 30
+        while proxy.state()["live"] > 0:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.02)
+        connection.close()
 
     def test_ends_with_its_sandbox(self):
         id = proxy.sandbox(proxy.path("toolbox.sock"))
         connection, head, _ = self.open(id=id)
         self.assertIn(b" 101 ", head)
         proxy.order(what="sandbox", id=id, state="stopped", socket="")
-        connection.settimeout(30)
-        self.assertEqual(connection.recv(10), b"")
+        self.assertEqual(self.ending(connection), (1001, b"the sandbox has stopped"))
 
     def test_outlives_a_pause(self):
         id = proxy.sandbox(proxy.path("toolbox.sock"))
