@@ -63,16 +63,19 @@ Reconciler::Reconciler(Control& control) : control_(control), first_look_(contro
 }
 
 asio::awaitable<Result<void>> Reconciler::load() {
-  SB_CO_TRY(auto rows, co_await control_.store.sandboxes.all_living());
-  for (Sandbox& row : rows) {
+  // One by one: a hundred thousand rows are more memory than all that is kept of them.
+  std::vector<Sandbox> cut_backups;
+  SB_CO_CHECK(control_.store.sandboxes.each_living([&](Sandbox row) {
     control_.live.put(row);
-    if (row.backup_state != model::BackupState::in_progress) continue;
+    if (row.backup_state == model::BackupState::in_progress) cut_backups.push_back(std::move(row));
+  }));
+  for (Sandbox& row : cut_backups) {
     // Nobody works on it any more; what had been written of it is removed as nobody's.
     row.backup_state = model::BackupState::error;
     auto written = co_await control_.store.sandboxes.update_later(row, db::Urgency::now).wait();
     if (!written) log_warning("backup of sandbox " + row.id + ": " + written.error().message());
   }
-  log_info(std::to_string(rows.size()) + " sandboxes in the database");
+  log_info(std::to_string(control_.live.size()) + " sandboxes in the database");
   co_return Result<void>{};
 }
 

@@ -3,10 +3,12 @@
 
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <optional>
 
+#include "db/aside.h"
 #include "db/migrate.h"
 #include "db/writer.h"
 
@@ -195,6 +197,48 @@ TEST_CASE("on a full disk the reserve is given up, the batch is tried again, and
   CHECK(outcome->has_value());
   CHECK(fixture.count() == 1);
   CHECK(writer.short_of_space());
+}
+
+TEST_CASE("reads beside the loop see what is committed, in order, and are answered when all ends") {
+  Fixture fixture;
+  boost::asio::io_context io{1};
+  const auto work = boost::asio::make_work_guard(io);
+  auto connection = fixture.open(Connection::Mode::write);
+  REQUIRE(migrate(connection, kSteps));
+  std::optional<Aside> aside(std::in_place, fixture.open(Connection::Mode::read), io.get_executor());
+  std::vector<std::int64_t> counts;
+  std::size_t good = 0, refused = 0, failed = 0;
+  auto ask = [&](Aside::Work what) {
+    boost::asio::co_spawn(io, aside->run(std::move(what)), [&](std::exception_ptr, Result<void> done) {
+      ++(done ? good : done.error().code() == Errc::exhausted ? refused : failed);
+    });
+  };
+  auto count = [&](Connection& reader) -> Result<void> {
+    SB_TRY(auto query, reader.query("SELECT count(*) FROM t"));
+    SB_CHECK(query.step());
+    counts.push_back(query.integer(0));
+    return {};
+  };
+  ask(count);
+  while (good < 1) io.run_one();
+  REQUIRE(insert("a", 1)(connection));
+  ask(count), ask(count);
+  while (good < 3) io.run_one();
+  CHECK(counts == std::vector<std::int64_t>{0, 1, 1});
+  // An error does not end the thread, and too many are refused.
+  for (int i = 0; i < 2'000; ++i) {
+    ask([](Connection& reader) -> Result<void> {
+      SB_CHECK(reader.query("SELECT nothing"));
+      return {};
+    });
+  }
+  while (refused + failed < 2'000) io.run_one();
+  CHECK(failed >= 256);
+  ask(count);
+  while (io.poll_one() == 0) {
+  }
+  aside.reset();
+  while (good + refused + failed < 2'004) io.run_one();
 }
 
 TEST_CASE("what was submitted is written before the writer ends") {

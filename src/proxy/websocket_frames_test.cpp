@@ -17,8 +17,8 @@ std::string frame(unsigned char first, std::size_t size, int form, bool masked =
 
 TEST_CASE("the ends of frames are found, however the bytes come") {
   const std::string head = "HTTP/1.1 101 x\r\n\r\n";
-  const std::string frames[] = {frame(0x81, 0, 0),     frame(0x82, 125, 0),      frame(0x01, 5, 126),
-                                frame(0x80, 300, 126), frame(0x82, 70'000, 127), frame(0x89, 3, 0, true),
+  const std::string frames[] = {frame(0x81, 0, 0),          frame(0x82, 125, 0),      frame(0x01, 5, 126),
+                                frame(0x80, 300, 126),      frame(0x82, 70'000, 127), frame(0x89, 3, 0, true),
                                 frame(0x82, 200, 126, true)};
   for (std::size_t step : {1U, 2U, 3U, 7U, 1000U, 1'000'000U}) {
     CAPTURE(step);

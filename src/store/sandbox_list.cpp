@@ -10,6 +10,12 @@ namespace {
 
 using Value = std::variant<std::int64_t, std::string>;
 
+void bind_all(db::Query& query, const std::vector<Value>& values) {
+  for (const Value& value : values) {
+    std::visit([&](const auto& v) { query.bind(v); }, value);
+  }
+}
+
 class Conditions {
  public:
   void add(std::string_view condition) { sql_ += (sql_.empty() ? "WHERE " : " AND ") + std::string(condition); }
@@ -28,11 +34,7 @@ class Conditions {
     if (max) add(std::string(column) + "<=?", *max);
   }
   const std::string& sql() const { return sql_; }
-  void bind_to(db::Query& query) const {
-    for (const Value& value : values_) {
-      std::visit([&](const auto& v) { query.bind(v); }, value);
-    }
-  }
+  void bind_to(db::Query& query) const { bind_all(query, values_); }
 
  private:
   std::string sql_;
@@ -149,44 +151,123 @@ Result<std::vector<model::Sandbox>> read_all(db::Query& query) {
   }
 }
 
-}  // namespace
+// Which rows come into question, read from an index alone; all of `conditions` still have to hold.
+struct Candidates {
+  std::string sql;  // gives `id`
+  std::vector<Value> values;
+};
 
-asio::awaitable<Result<CursorPage>> SandboxStore::list(SandboxFilter filter, CursorQuery asked) {
+std::vector<Candidates> candidates_of(const SandboxFilter& f) {
+  std::vector<Candidates> all;
+  for (const auto& [key, value] : f.labels) {
+    all.push_back({"SELECT sandbox_id AS id FROM sandbox_labels WHERE organization_id=? AND key=? AND value=?",
+                   {f.organization_id, key, value}});
+  }
+  if (!f.states.empty()) {
+    Candidates by_state{
+        "SELECT id FROM sandboxes INDEXED BY sandboxes_state WHERE organization_id=? AND "
+        "visible<>'destroyed' AND visible IN (" +
+            placeholders(f.states.size()) + ")",
+        {f.organization_id}};
+    for (model::SandboxState state : f.states) by_state.values.emplace_back(std::string(model::to_text(state)));
+    all.push_back(std::move(by_state));
+  }
+  auto by_prefix = [&](const char* column, std::string_view prefix) {
+    if (prefix.empty()) return;
+    all.push_back(
+        {"SELECT id FROM sandboxes INDEXED BY sandboxes_state WHERE organization_id=? AND "
+         "visible<>'destroyed' AND " +
+             std::string(column) + " LIKE ? ESCAPE '\\'",
+         {f.organization_id, like_prefix(prefix)}});
+  };
+  by_prefix("name", f.name_prefix);
+  by_prefix("id", f.id_prefix);
+  return all;
+}
+
+// The fewest, where they are few enough that fetching and sorting them beats going through all rows in order.
+Result<std::optional<Candidates>> few_candidates(db::Connection& reader, const SandboxFilter& filter) {
+  constexpr std::int64_t kFew = 2'000;
+  std::optional<Candidates> best;
+  std::int64_t least = kFew;
+  for (Candidates& some : candidates_of(filter)) {
+    SB_TRY(auto query, reader.query("SELECT count(*) FROM (" + some.sql + " LIMIT " + std::to_string(kFew) + ")"));
+    bind_all(query, some.values);
+    SB_CHECK(query.step());
+    if (query.integer(0) >= least) continue;
+    least = query.integer(0);
+    best = std::move(some);
+  }
+  return best;
+}
+
+// CROSS JOIN: the planner keeps the order of the two.
+std::string from(const std::optional<Candidates>& few) {
+  return few ? "FROM (" + few->sql + ") AS few CROSS JOIN sandboxes USING (id) " : "FROM sandboxes ";
+}
+
+Result<CursorPage> read_page(db::Connection& reader, const SandboxFilter& filter, const CursorQuery& asked) {
   Conditions conditions = conditions_of(filter);
-  SB_CO_CHECK(add_cursor(conditions, asked));
+  SB_CHECK(add_cursor(conditions, asked));
+  SB_TRY(const auto few, few_candidates(reader, filter));
   const char* direction = asked.ascending ? " ASC" : " DESC";
-  const std::string sql = "SELECT " SANDBOX_COLUMNS " FROM sandboxes " + conditions.sql() + " ORDER BY " +
+  const std::string sql = "SELECT " SANDBOX_COLUMNS " " + from(few) + conditions.sql() + " ORDER BY " +
                           column_of(asked.sort) + direction + ", id" + direction + " LIMIT ?";
-  SB_CO_TRY(auto query, reader_->query(sql));
+  SB_TRY(auto query, reader.query(sql));
+  if (few) bind_all(query, few->values);
   conditions.bind_to(query);
   query.bind(asked.limit + 1);  // one more tells whether there is a next page
   CursorPage page;
-  SB_CO_TRY(page.items, read_all(query));
+  SB_TRY(page.items, read_all(query));
   if (static_cast<std::int64_t>(page.items.size()) > asked.limit) {
     page.items.pop_back();
     page.next = cursor_of(page.items.back(), asked.sort);
   }
-  co_return page;
+  return page;
 }
 
-asio::awaitable<Result<NumberedPage>> SandboxStore::list_numbered(SandboxFilter filter, NumberedQuery asked) {
+Result<NumberedPage> read_page(db::Connection& reader, const SandboxFilter& filter, const NumberedQuery& asked) {
   const Conditions conditions = conditions_of(filter);
+  SB_TRY(const auto few, few_candidates(reader, filter));
   NumberedPage page;
   {
-    SB_CO_TRY(auto query, reader_->query("SELECT count(*) FROM sandboxes " + conditions.sql()));
+    SB_TRY(auto query, reader.query("SELECT count(*) " + from(few) + conditions.sql()));
+    if (few) bind_all(query, few->values);
     conditions.bind_to(query);
-    SB_CO_CHECK(query.step());
+    SB_CHECK(query.step());
     page.total = query.integer(0);
   }
   const char* direction = asked.ascending ? " ASC" : " DESC";
-  const std::string sql = "SELECT " SANDBOX_COLUMNS " FROM sandboxes " + conditions.sql() + " ORDER BY " +
+  const std::string sql = "SELECT " SANDBOX_COLUMNS " " + from(few) + conditions.sql() + " ORDER BY " +
                           column_of(asked.sort) + direction + ", id" + direction + " LIMIT ? OFFSET ?";
-  SB_CO_TRY(auto query, reader_->query(sql));
+  SB_TRY(auto query, reader.query(sql));
+  if (few) bind_all(query, few->values);
   conditions.bind_to(query);
   query.bind(asked.limit);
   query.bind((asked.page - 1) * asked.limit);
-  SB_CO_TRY(page.items, read_all(query));
-  co_return page;
+  SB_TRY(page.items, read_all(query));
+  return page;
+}
+
+template <class Page, class Asked>
+asio::awaitable<Result<Page>> read_aside(db::Aside& aside, SandboxFilter filter, Asked asked) {
+  auto page = std::make_shared<Page>();
+  SB_CO_CHECK(co_await aside.run(
+      [page, filter = std::move(filter), asked = std::move(asked)](db::Connection& reader) -> Result<void> {
+        SB_TRY(*page, read_page(reader, filter, asked));
+        return {};
+      }));
+  co_return std::move(*page);
+}
+
+}  // namespace
+
+asio::awaitable<Result<CursorPage>> SandboxStore::list(SandboxFilter filter, CursorQuery asked) {
+  return read_aside<CursorPage>(*aside_, std::move(filter), std::move(asked));
+}
+
+asio::awaitable<Result<NumberedPage>> SandboxStore::list_numbered(SandboxFilter filter, NumberedQuery asked) {
+  return read_aside<NumberedPage>(*aside_, std::move(filter), asked);
 }
 
 }  // namespace sebring::store

@@ -100,7 +100,7 @@ asio::awaitable<Result<bool>> SandboxStore::name_taken(std::string organization_
 }
 
 asio::awaitable<Result<std::vector<model::Sandbox>>> SandboxStore::list_where(std::string where, std::string value) {
-  SB_CO_TRY(auto query, value.empty() ? reader_->query(kSelect + where) : reader_->query(kSelect + where, value));
+  SB_CO_TRY(auto query, reader_->query(kSelect + where, value));
   std::vector<model::Sandbox> found;
   for (;;) {
     SB_CO_TRY(bool row, query.step());
@@ -109,8 +109,14 @@ asio::awaitable<Result<std::vector<model::Sandbox>>> SandboxStore::list_where(st
   }
 }
 
-asio::awaitable<Result<std::vector<model::Sandbox>>> SandboxStore::all_living() {
-  co_return co_await list_where("WHERE visible<>'destroyed'", "");
+Result<void> SandboxStore::each_living(const std::function<void(model::Sandbox)>& take) {
+  static const std::string sql = kSelect + std::string("WHERE visible<>'destroyed'");
+  SB_TRY(auto query, reader_->query(sql));
+  for (;;) {
+    SB_TRY(bool row, query.step());
+    if (!row) return {};
+    take(read_sandbox(query));
+  }
 }
 
 asio::awaitable<Result<std::vector<model::Sandbox>>> SandboxStore::forks_of(std::string id, bool with_destroyed) {

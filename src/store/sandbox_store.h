@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "db/aside.h"
 #include "db/writer.h"
 #include "model/sandbox.h"
 #include "store/sandbox_filter.h"
@@ -14,17 +15,20 @@ namespace asio = boost::asio;
 
 class SandboxStore {
  public:
-  SandboxStore(db::Connection& reader, db::Writer& writer) : reader_(&reader), writer_(&writer) {}
+  SandboxStore(db::Connection& reader, db::Writer& writer, db::Aside& aside)
+      : reader_(&reader), writer_(&writer), aside_(&aside) {}
 
   // Whatever its state, destroyed ones too until they are purged.
   asio::awaitable<Result<std::optional<model::Sandbox>>> find(std::string id);
   // Id first, then name; never a destroyed one, never another organization's.
   asio::awaitable<Result<std::optional<model::Sandbox>>> find(std::string organization_id, std::string id_or_name);
   asio::awaitable<Result<bool>> name_taken(std::string organization_id, std::string name);
+  // Both lists read beside the loop: with a hundred thousand rows they may take long. Errc::exhausted when too many
+  // wait.
   asio::awaitable<Result<CursorPage>> list(SandboxFilter filter, CursorQuery query);
   asio::awaitable<Result<NumberedPage>> list_numbered(SandboxFilter filter, NumberedQuery query);
-  // Not destroyed ones, of everybody; for start-up.
-  asio::awaitable<Result<std::vector<model::Sandbox>>> all_living();
+  // Each that is not destroyed, of everybody; for start-up.
+  Result<void> each_living(const std::function<void(model::Sandbox)>& take);
   asio::awaitable<Result<std::vector<model::Sandbox>>> forks_of(std::string id, bool with_destroyed);
   asio::awaitable<Result<std::vector<model::Sandbox>>> linked_to(std::string id);
 
@@ -57,6 +61,7 @@ class SandboxStore {
   asio::awaitable<Result<std::vector<model::Sandbox>>> list_where(std::string where, std::string value);
   db::Connection* reader_;
   db::Writer* writer_;
+  db::Aside* aside_;
 };
 
 }  // namespace sebring::store

@@ -31,9 +31,10 @@ class Store {
   LoginStore logins;
 
  private:
-  Store(std::unique_ptr<db::Connection> reader, std::unique_ptr<db::Writer> writer);
+  Store(std::unique_ptr<db::Connection> reader, std::unique_ptr<db::Writer> writer, std::unique_ptr<db::Aside> aside);
   std::unique_ptr<db::Connection> reader_;
   std::unique_ptr<db::Writer> writer_;
+  std::unique_ptr<db::Aside> aside_;
 };
 
 }  // namespace sebring::store
