@@ -64,6 +64,8 @@ std::string preview_hash(const std::string& token, std::uint16_t port) {
   return sha256_hex(std::to_string(port) + "/" + token);
 }
 
+// Live links of one sandbox. They go with it, and must not take the writer for long.
+constexpr std::int64_t kLinksMax = 1'000;
 constexpr std::string_view kLinkAlphabet = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::string_view kSshAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -243,7 +245,13 @@ asio::awaitable<Result<NewToken>> AccessControl::make_preview_link(std::string s
   const WallMs now = control_->clock.wall_ms();
   made.token = {random_uuid(), AccessToken::Kind::preview, preview_hash(made.text, port), sandbox_id, port,
                 now,           now + seconds * 1000};
-  SB_CO_CHECK(co_await control_->store.access_tokens.insert(made.token, false));
+  auto inserted = co_await control_->store.access_tokens.insert(made.token, kLinksMax);
+  if (!inserted && inserted.error().code() == Errc::exhausted) {
+    co_return fail(Errc::exhausted, "The sandbox has " + std::to_string(kLinksMax) +
+                                        " signed preview URLs that have not expired. Expire some, or ask for shorter "
+                                        "ones.");
+  }
+  SB_CO_CHECK(std::move(inserted));
   co_return made;
 }
 
@@ -253,7 +261,7 @@ asio::awaitable<Result<NewToken>> AccessControl::make_ssh_token(std::string sand
   const WallMs now = control_->clock.wall_ms();
   made.token = {random_uuid(), AccessToken::Kind::ssh,          sha256_hex(made.text), sandbox_id, 0,
                 now,           now + minutes * model::kMinuteMs};
-  SB_CO_CHECK(co_await control_->store.access_tokens.insert(made.token, true));
+  SB_CO_CHECK(co_await control_->store.access_tokens.insert(made.token, 0));
   co_return made;
 }
 

@@ -34,6 +34,7 @@ Sandbox child_of(Control& control, const Sandbox& parent, const std::optional<st
   child.created_at = child.updated_at = child.last_activity_at = control.clock.wall_ms();
   child.created = child.since = child.active = control.service.now();
   child.auto_destroy_at.reset();
+  child.intervals.ttl_after_ms = 0;
   if (child.intervals.ttl > 0) child.auto_destroy_at = child.created_at + child.intervals.ttl * model::kMinuteMs;
   child.version = 1;
   return child;

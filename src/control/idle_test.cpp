@@ -148,6 +148,7 @@ TEST_CASE("a time to live that is set later counts from then") {
   create.stop_minutes = 0;
   const auto made = bench.run(create_sandbox(bench.control(), create)).value();
   bench.clock.advance_minutes(120);
+  bench.clock.wall += 1'500, bench.clock.steady_ms += 1'500;
   const auto set = bench.run(set_interval(bench.control(), bench.organization, made.id, Interval::ttl, 60)).value();
   CHECK(set.auto_destroy_at == bench.clock.wall + 60 * 60'000);
   bench.life->reaper.look();
@@ -158,6 +159,22 @@ TEST_CASE("a time to live that is set later counts from then") {
   bench.clock.advance_minutes(1);
   bench.life->reaper.look();
   CHECK(bench.until([&] { return bench.state(made.id) == SandboxState::destroyed; }));
+}
+
+TEST_CASE("a fork lives as long as its parent was given, from its own beginning") {
+  TestBench bench;
+  CreateSandbox create = bench.asked();
+  create.stop_minutes = 0;
+  const auto parent = bench.run(create_sandbox(bench.control(), create)).value();
+  bench.clock.advance_minutes(120);
+  bench.run(set_interval(bench.control(), bench.organization, parent.id, Interval::ttl, 60)).value();
+  const auto child = bench.run(fork_sandbox(bench.control(), bench.organization, parent.id, "child")).value();
+  CHECK(child.auto_destroy_at == child.created_at + 60 * 60'000);
+  bench.run(set_interval(bench.control(), bench.organization, parent.id, Interval::ttl, 0)).value();
+  bench.clock.advance_minutes(60);
+  bench.life->reaper.look();
+  CHECK(bench.until([&] { return bench.state(child.id) == SandboxState::destroyed; }));
+  CHECK(bench.state(parent.id) == SandboxState::started);
 }
 
 TEST_CASE("a wall clock that is a day wrong stops, archives and deletes nothing, whatever the interval") {
@@ -256,7 +273,7 @@ TEST_CASE("all that has expired goes with one purge") {
     hashes.push_back(sha256_hex(std::to_string(i)));
     const model::AccessToken token{"", model::AccessToken::Kind::preview, hashes.back(), made.id, 3000, 0, 1};
     ++unwritten;
-    asio::co_spawn(bench.io, tokens.insert(token, false), [&](std::exception_ptr, Result<void>) { --unwritten; });
+    asio::co_spawn(bench.io, tokens.insert(token, 10'000), [&](std::exception_ptr, Result<void>) { --unwritten; });
   }
   REQUIRE(bench.until([&] { return unwritten == 0; }));
   const auto held = [&](const std::string& hash) {

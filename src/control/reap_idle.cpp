@@ -1,6 +1,7 @@
 #include "control/reap_idle.h"
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -18,8 +19,9 @@ using model::SandboxState;
 using namespace std::chrono_literals;
 
 constexpr std::chrono::milliseconds kLookEvery = 1s;
-constexpr int kFlushEvery = 10;   // looks
-constexpr int kPurgeEvery = 600;  // looks
+constexpr std::size_t kInARow = 4096;  // buckets; some milliseconds
+constexpr int kFlushEvery = 10;        // looks
+constexpr int kPurgeEvery = 600;       // looks
 constexpr std::int64_t kKeepDestroyedMs = 24 * 60 * kMinuteMs;
 // Tokens and logins end by the wall clock. One that is a day wrong for an hour must not have cost them for good.
 constexpr std::int64_t kKeepExpiredMs = 2 * 24 * 60 * kMinuteMs;
@@ -43,7 +45,8 @@ Outlook outlook(const Control& control, const LiveSandbox& live, model::ServiceM
   // The one it was linked to is gone: it goes too, whatever way that one went.
   if (!live.linked_to.empty() && !control.live.all().contains(live.linked_to)) return {Due::destroy, 0};
   const model::Intervals& intervals = live.intervals;
-  if (intervals.ttl > 0 && live.created + intervals.ttl * kMinuteMs <= now) return {Due::destroy, 0};
+  if (intervals.ttl > 0 && live.created + intervals.ttl_after_ms + intervals.ttl * kMinuteMs <= now)
+    return {Due::destroy, 0};
   if (live.state == SandboxState::started) {
     const model::ServiceMs idle_since = *live.holds > 0 ? now : std::max(live.active, live.since);
     if (intervals.stop > 0) return {Due::stop, idle_since + intervals.stop * kMinuteMs - now};
@@ -145,35 +148,45 @@ asio::awaitable<void> warn(Control& control, std::string id, std::string_view ac
 
 void Reaper::start() { control_.tasks.spawn("idle sandboxes", run()); }
 
-void Reaper::look() {
-  const model::ServiceMs now = control_.service.now();
-  for (auto& [id, live] : control_.live.all()) {
-    const Outlook next = outlook(control_, live, now);
-    if (next.due == Due::nothing || next.in_ms > kWarnMs) continue;
-    if (next.in_ms <= 0) {
-      // A busy one is looked at again in a second; its state is about to change anyway.
-      if (control_.lines.busy(id) || live.acting) continue;
-      live.acting = true;
-      control_.tasks.spawn("idle sandbox", act_when_idle(control_, id));
-      continue;
-    }
-    const bool told = next.due == Due::stop || next.due == Due::pause;
-    if (told && !live.warned) {
-      live.warned = true;
-      control_.tasks.spawn("idle soon", warn(control_, id, next.due == Due::stop ? "stop" : "pause", next.in_ms));
-    }
+void Reaper::look_at(const std::string& id, LiveSandbox& live, model::ServiceMs now) {
+  const Outlook next = outlook(control_, live, now);
+  if (next.due == Due::nothing || next.in_ms > kWarnMs) return;
+  if (next.in_ms <= 0) {
+    // A busy one is looked at again in a second; its state is about to change anyway.
+    if (control_.lines.busy(id) || live.acting) return;
+    live.acting = true;
+    control_.tasks.spawn("idle sandbox", act_when_idle(control_, id));
+    return;
   }
+  const bool told = next.due == Due::stop || next.due == Due::pause;
+  if (told && !live.warned) {
+    live.warned = true;
+    control_.tasks.spawn("idle soon", warn(control_, id, next.due == Due::stop ? "stop" : "pause", next.in_ms));
+  }
+}
+
+// Others have their turn after some thousand. Who comes or moves meanwhile may be left out this time.
+asio::awaitable<void> Reaper::for_each(Visit visit) {
+  auto& all = control_.live.all();
+  for (std::size_t bucket = 0, seen = 0; bucket < all.bucket_count(); ++bucket) {
+    for (auto one = all.begin(bucket); one != all.end(bucket); ++one) visit(one->first, one->second);
+    if (++seen % kInARow == 0) co_await asio::post(control_.executor, asio::use_awaitable);
+  }
+}
+
+void Reaper::look() {
+  for (auto& [id, live] : control_.live.all()) look_at(id, live, control_.service.now());
 }
 
 asio::awaitable<void> Reaper::flush() {
   std::vector<store::SandboxStore::Activity> activities;
-  for (auto& [id, live] : control_.live.all()) {
+  co_await for_each([&](const std::string& id, LiveSandbox& live) {
     // Use that goes on for hours has to be known after a crash too, before its client is back.
     if (*live.holds > 0) note_use(control_, live);
-    if (!live.activity_unsaved) continue;
+    if (!live.activity_unsaved) return;
     live.activity_unsaved = false;
     activities.push_back({id, live.active_at, live.active});
-  }
+  });
   auto clock = control_.store.settings.set_later("service_clock", control_.service.save());
   if (!activities.empty()) {
     auto touched = co_await control_.store.sandboxes.touch_later(std::move(activities)).wait();
@@ -186,7 +199,11 @@ asio::awaitable<void> Reaper::purge() {
   const WallMs expired_before = control_.clock.wall_ms() - kKeepExpiredMs;
   const model::ServiceMs destroyed_before = control_.service.now() - kKeepDestroyedMs;
   // Some hundred at a time, so that nobody waits long behind it for the writer; until none is left, however many come.
+  // The tokens of what goes first: they would go with their rows, thousands at once.
   Result<std::int64_t> gone = 1;
+  while (gone && *gone > 0 && !control_.tasks.stopping())
+    gone = co_await control_.store.access_tokens.purge_of_destroyed(destroyed_before);
+  gone = 1;
   while (gone && *gone > 0 && !control_.tasks.stopping())
     gone = co_await control_.store.sandboxes.purge_destroyed(destroyed_before);
   if (!gone) log_warning("purge: " + gone.error().message());
@@ -204,7 +221,8 @@ asio::awaitable<void> Reaper::run() {
     timer.expires_after(kLookEvery);
     auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error || control_.tasks.stopping()) co_return;
-    look();
+    co_await for_each(
+        [this, now = control_.service.now()](const std::string& id, LiveSandbox& live) { look_at(id, live, now); });
     if (round % kFlushEvery == 0) co_await flush();
     if (round % kPurgeEvery == 0) co_await purge();
   }

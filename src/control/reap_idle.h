@@ -10,7 +10,7 @@ class Reaper {
   explicit Reaper(Control& control) : control_(control) {}
   // Starts the background work in control.tasks.
   void start();
-  // One look at everything; what is due is done in tasks of its own. For tests, and by the timer.
+  // One look at everything; what is due is done in tasks of its own. For tests.
   void look();
   // Writes what was remembered of activity, and the clock.
   asio::awaitable<void> flush();
@@ -18,6 +18,9 @@ class Reaper {
   asio::awaitable<void> purge();
 
  private:
+  using Visit = std::function<void(const std::string& id, LiveSandbox& live)>;
+  asio::awaitable<void> for_each(Visit visit);
+  void look_at(const std::string& id, LiveSandbox& live, model::ServiceMs now);
   asio::awaitable<void> run();
   Control& control_;
 };

@@ -38,12 +38,10 @@ Result<std::int64_t> check(Interval which, std::int64_t minutes) {
   return minutes;
 }
 
-// Asked of a sandbox that is there, a time to live counts from now, as the SDKs say; the row counts from its creation,
-// so what it has lived comes on top, in whole minutes: it dies up to one late, never early.
+// Asked of a sandbox that is there, a time to live counts from now, as the SDKs say.
 void set_ttl(const Control& control, Sandbox& sandbox, std::int64_t minutes) {
-  const std::int64_t lived_ms = std::max<std::int64_t>(0, control.service.now() - sandbox.created);
-  const std::int64_t lived = (lived_ms + model::kMinuteMs - 1) / model::kMinuteMs;
-  sandbox.intervals.ttl = minutes > 0 ? minutes + lived : 0;
+  sandbox.intervals.ttl = minutes;
+  sandbox.intervals.ttl_after_ms = minutes > 0 ? std::max<std::int64_t>(0, control.service.now() - sandbox.created) : 0;
   sandbox.auto_destroy_at.reset();
   if (minutes > 0) sandbox.auto_destroy_at = control.clock.wall_ms() + minutes * model::kMinuteMs;
 }

@@ -50,6 +50,7 @@ struct Intervals {
   std::int64_t archive = 10'080;
   std::int64_t destroy = -1;  // -1: never; 0: as soon as it is stopped
   std::int64_t ttl = 0;
+  std::int64_t ttl_after_ms = 0;  // of its life, from which `ttl` counts
 };
 
 enum class BackupState { none, pending, in_progress, completed, error };

@@ -38,6 +38,7 @@ void bind_mutable(db::Query& query, const model::Sandbox& s, std::int64_t versio
   query.bind(s.intervals.archive);
   query.bind(s.intervals.destroy);
   query.bind(s.intervals.ttl);
+  query.bind(s.intervals.ttl_after_ms);
   query.bind(s.is_public);
   query.bind(s.network_block_all);
   query.bind(s.network_allow_list);
@@ -108,6 +109,7 @@ void read_mutable(Columns& row, model::Sandbox& s) {
   s.intervals.archive = row.integer();
   s.intervals.destroy = row.integer();
   s.intervals.ttl = row.integer();
+  s.intervals.ttl_after_ms = row.integer();
   s.is_public = row.boolean();
   s.network_block_all = row.boolean();
   s.network_allow_list = row.optional_text();

@@ -175,7 +175,12 @@ constexpr const char* kByState = R"sql(
 CREATE INDEX sandboxes_state ON sandboxes (organization_id, visible, desired, name) WHERE visible <> 'destroyed';
 )sql";
 
-constexpr const char* kSteps[] = {kFirst, kLogins, kTokensByKind, kByState};
+// A time to live that is set later counts from then. Earlier rows have what was lived in `ttl`, in whole minutes.
+constexpr const char* kTtlAfter = R"sql(
+ALTER TABLE sandboxes ADD COLUMN ttl_after INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr const char* kSteps[] = {kFirst, kLogins, kTokensByKind, kByState, kTtlAfter};
 
 }  // namespace
 
