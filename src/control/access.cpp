@@ -233,8 +233,11 @@ asio::awaitable<Result<TokenUse>> AccessControl::use_ssh_token(std::string token
 
 asio::awaitable<Result<void>> AccessControl::recheck_token(AccessToken::Kind kind, std::string sandbox_id,
                                                            std::string hash) {
-  SB_CO_TRY(auto found, co_await use(kind, hash));
-  if (found.sandbox_id != sandbox_id) co_return invalid_token();
+  SB_CO_TRY(const auto found, co_await control_->store.access_tokens.find(kind, hash));
+  if (!found || found->sandbox_id != sandbox_id || control_->live.find(sandbox_id) == nullptr)
+    co_return invalid_token();
+  if (found->expires_at <= control_->clock.wall_ms())
+    co_return fail(Errc::unauthorized, "Invalid or expired token", "expired");
   co_return Result<void>{};
 }
 

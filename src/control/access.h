@@ -95,7 +95,8 @@ class AccessControl {
   asio::awaitable<Result<std::string>> authorize_run_token(std::string sandbox_id, std::string token);
   asio::awaitable<Result<void>> recheck_run_token(std::string sandbox_id, std::string hash);
 
-  // Signed links and SSH logins. Errc::unauthorized "Invalid or expired token".
+  // Signed links and SSH logins. Errc::unauthorized "Invalid or expired token"; from recheck_token() tagged "expired"
+  // when only its time is over.
   asio::awaitable<Result<TokenUse>> use_preview_link(std::string token, std::uint16_t port);
   asio::awaitable<Result<TokenUse>> use_ssh_token(std::string token);
   asio::awaitable<Result<void>> recheck_token(model::AccessToken::Kind kind, std::string sandbox_id, std::string hash);

@@ -17,7 +17,7 @@ namespace sebring::db {
 namespace {
 // A list of 100,000 rows may take some tenths of a second: who comes behind so many would wait for minutes.
 constexpr std::size_t kWaitingMax = 256;
-constexpr int kNice = 10;
+constexpr int kNice = 5;
 }  // namespace
 
 struct Aside::Shared {

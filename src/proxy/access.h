@@ -82,7 +82,8 @@ class Access {
   // A visitor's login at the platform's own host (dashboard session), who may use this sandbox. Errc::unauthorized:
   // not logged in; Errc::not_found as above. `head` is the request on the platform's host.
   virtual asio::awaitable<Result<Grant>> authorize_session(std::string sandbox_id, net::RequestHead head) = 0;
-  // Whether the grant still stands for this sandbox. Errc::unauthorized when not.
+  // Whether the grant still stands for this sandbox. Errc::unauthorized when not, tagged "expired" when only its time
+  // is over.
   virtual asio::awaitable<Result<void>> recheck(std::string sandbox_id, Grant grant) = 0;
 
   // Key of the sandbox's signed file URLs. Errc::not_found when there is none.

@@ -282,8 +282,9 @@ asio::awaitable<void> Carrier::tunnel_websocket(net::ByteStream& client, std::st
 }
 
 void Carrier::end(const Over& over) {
-  // Requests have a moment to end by themselves when this process is to end.
+  // Requests have a moment to end by themselves when this process is to end, and what was asked in time is answered.
   if (over.cause == Over::Cause::server && !end_tunnel_) return;
+  if (over.cause == Over::Cause::expiry && !end_tunnel_ && !answered_) return;
   over_ = over;
   if (end_tunnel_) return end_tunnel_();
   if (server_) server_->close();

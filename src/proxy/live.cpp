@@ -34,7 +34,11 @@ Over over_for_state(const Result<Sandbox>& sandbox) {
 }
 
 Over over_for_credential() {
-  return {Over::Cause::credential, Error(Errc::unauthorized, "the credential was revoked or has expired meanwhile")};
+  return {Over::Cause::credential, Error(Errc::unauthorized, "the credential was revoked meanwhile")};
+}
+
+Over over_for_expiry() {
+  return {Over::Cause::expiry, Error(Errc::unauthorized, "the credential has expired meanwhile")};
 }
 }  // namespace
 
@@ -78,7 +82,7 @@ struct LiveUses::Entry::State {
         // A control plane that cannot say leaves things as they are.
         if (!stands && (stands.error().code() == Errc::unauthorized || stands.error().code() == Errc::not_found ||
                         stands.error().code() == Errc::forbidden))
-          over = over_for_credential();
+          over = stands.error().tag() == "expired" ? over_for_expiry() : over_for_credential();
       }
       if (over) self->end(number, *over);
     }
@@ -125,7 +129,8 @@ LiveUses::~LiveUses() {
 
 std::uint16_t Over::close_code() const {
   constexpr std::uint16_t kGoingAway = 1001, kPolicy = 1008, kRestart = 1012;
-  return cause == Cause::credential ? kPolicy : cause == Cause::server ? kRestart : kGoingAway;
+  if (cause == Cause::server) return kRestart;
+  return cause == Cause::sandbox ? kGoingAway : kPolicy;
 }
 
 LiveUses::Entry LiveUses::add(std::string sandbox_id, Grant grant, std::function<void(const Over&)> end) {

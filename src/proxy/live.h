@@ -11,7 +11,7 @@ namespace sebring::proxy {
 
 // Why a use is over.
 struct Over {
-  enum class Cause { credential, sandbox, server };
+  enum class Cause { credential, expiry, sandbox, server };
   Cause cause;
   // For a request that has no answer yet; its message is what a WebSocket is told.
   Error error;

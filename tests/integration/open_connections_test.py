@@ -261,9 +261,26 @@ class OpenConnections(ServerTest):
         held = self.everything(made["value"])
         self.assertEqual(self.api("DELETE", "/api/api-keys/held")[0], 204)
         # SSH comes in by a token of its own.
-        self.check_ends(held, 1008, "the credential was revoked or has expired meanwhile", (401,), ssh=False)
+        self.check_ends(held, 1008, "the credential was revoked meanwhile", (401,), ssh=False)
         self.assertEqual(self.state(held.box), "started")
         self.assertEqual(self.server.execute(held.box, "pgrep -x -c 'sleep' || true")["result"].strip(), "1", "the command lives on")
+
+    def test_link_expires(self):
+        """What was asked in time is answered; what lasts ends."""
+        box = self.server.create()["id"]
+        self.reach.app(box)
+        slow = ("import http.server, time\nclass Slow(http.server.BaseHTTPRequestHandler):\n  def do_GET(self):\n    open('/tmp/asked', 'w')\n"
+                "    time.sleep(14)\n    self.send_response(200)\n    self.end_headers()\nhttp.server.HTTPServer(('', 3001), Slow).serve_forever()")
+        self.server.execute(box, f"cat > /tmp/slow.py <<'X'\n{slow}\nX\nnohup python3 /tmp/slow.py > /dev/null 2>&1 & for i in $(seq 300); do "
+                                 "nc -z localhost 3001 && break; sleep 0.1; done")
+        tokens = {port: self.good("GET", f"/api/sandbox/{box}/ports/{port}/signed-preview-url?expiresInSeconds=6")["token"] for port in (3000, 3001)}
+        ws = WebSocket("127.0.0.1", self.server.port, "/ws", {"Host": self.reach.host(tokens[3000])}, timeout=60)
+        self.assertEqual(ws.status, 101)
+        ended = Ending("preview socket", lambda: drain(ws))
+        self.assertEqual(self.reach.ask(tokens[3001], 3001)[0], 200)
+        ended.thread.join(END_MAX)
+        self.assertEqual(ended.how, ("close", 1008, "the credential has expired meanwhile"))
+        self.assertIn(self.reach.ask(tokens[3001], 3001)[0], (401, 403))
 
     def check_lives(self, held):
         for name, end in held.ends.items():
