@@ -269,7 +269,7 @@ TEST_CASE("every call in every state") {
   // Nor is one that failed and is being deleted.
   const std::string failed =
       matrix.put({"failed, doomed", SandboxState::error, DesiredState::destroyed, kNowhere, "", "", false});
-  for (const std::string id :
+  for (const std::string& id :
        {gone, failed, std::string("nobody"), std::string("11111111-1111-4111-8111-111111111111")}) {
     for (const Call& call : calls()) {
       CAPTURE(call.path);

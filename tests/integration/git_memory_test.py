@@ -80,7 +80,9 @@ class LargeRepository(ServerTest):
         """By a process of the user's, which the host finds by its arguments."""
         mark = f"{time.time_ns() % 10**9 + 10**6}"
         self.server.execute(box, f"(setsid sleep {mark} >/dev/null 2>&1 &)")
-        found = subprocess.run(["pgrep", "-f", f"^sleep {mark}$"], capture_output=True, text=True).stdout.split()
+        found, deadline = [], time.monotonic() + 30
+        while not found and time.monotonic() < deadline:  # the command is over before its background has begun
+            found = subprocess.run(["pgrep", "-f", f"^sleep {mark}$"], capture_output=True, text=True).stdout.split()
         self.assertEqual(len(found), 1)
         return int(found[0]), MemoryGroup(int(found[0]))
 
