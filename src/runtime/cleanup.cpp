@@ -146,8 +146,9 @@ bool Cleanup::close_now(const std::vector<Work>& works) {
   const auto waiting = std::ranges::count_if(works, [](const Work& work) { return work.ended && !work.closed; });
   if (waiting == 0) return false;
   // A root whose disk lives on holds what is removed from that in its next life.
-  const bool lives_on = std::ranges::any_of(
-      works, [](const Work& work) { return work.ended && !work.closed && work.leftover.upper.empty(); });
+  const bool lives_on = std::ranges::any_of(works, [](const Work& work) {
+    return work.ended && !work.closed && work.leftover.upper.empty() && !work.leftover.patient;
+  });
   const auto now = Steady::now();
   if (!close_at_) close_at_ = now + kCloseEvery;
   if (!lives_on && waiting < kCloseAtOnce && now < *close_at_ && !stopping()) return false;

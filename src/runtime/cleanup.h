@@ -20,6 +20,7 @@ struct Leftover {
   UniqueFd pidfd;               // invalid: no process
   std::vector<UniqueFd> close;  // mounts, sockets: closing them may wait
   std::string attached_view;    // to be unmounted
+  bool patient = false;         // nobody uses what it closes again: it waits for others to be closed with
   std::string upper;            // disk to be destroyed; empty: kept
   std::string snapshot;         // read-only copy to be destroyed
   // Called from the cleanup thread.

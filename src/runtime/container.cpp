@@ -143,10 +143,15 @@ Result<Container> start_container(Host& host, Host::Wires& wires, Cleanup& clean
   container.upper = spec.upper.empty() ? slot.upper : spec.upper;
   container.network = spec.network;
   container.attached_view = std::move(slot.view.attached_at);
-  // Not needed any more: overlayfs has its own. But a close waits for an RCU period, which now would be felt.
-  if (slot.view.mount) container.held.push_back(std::move(slot.view.mount));
   // The root's last close is the cleanup's too: without this reference the exit of PID 1 would sync the pool.
   container.held.push_back(std::move(*root));
+  if (slot.view.mount) {
+    // Not needed any more: overlayfs has its own. Its close waits for an RCU period, which the create would feel.
+    Leftover view;
+    view.close.push_back(std::move(slot.view.mount));
+    view.patient = true;
+    cleanup.dispose(std::move(view));
+  }
   if (spec.upper.empty()) return container;
   // The slot's own disk was not needed. When a root has been made on it, that must be closed before.
   if (!slot.root) {

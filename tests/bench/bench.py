@@ -508,7 +508,7 @@ def main():
             try:
                 parts[name](server)
             except Exception as error:  # noqa: BLE001  one row that fails must not hide the others
-                value(name, f"failed: {error!r}"[:200])
+                value(name, f"failed: {error!r}"[:900])
     if arguments.json:
         pathlib.Path(arguments.json).write_text(json.dumps(ROWS, indent=1))
 
