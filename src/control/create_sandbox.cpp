@@ -245,7 +245,8 @@ asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox 
   const SandboxState before = sandbox.visible();
   set_state(control, sandbox, SandboxState::started);
   set_active(control, sandbox);
-  if (auto saved = co_await save_created(control, sandbox, before, inserted); !saved) {
+  auto saved = co_await save(control, sandbox, before, sandbox.desired, &inserted, db::Urgency::unsynced);
+  if (!saved) {
     sandbox.state = before;
     co_await give_up(control, sandbox, saved.error());
     co_return fail(std::move(saved.error()));

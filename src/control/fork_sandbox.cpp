@@ -106,7 +106,7 @@ asio::awaitable<Result<Sandbox>> fork_sandbox(Control& control, std::string orga
     const SandboxState before = child.visible();
     set_state(control, child, SandboxState::started);
     set_active(control, child);
-    auto saved = co_await save_created(control, child, before, inserted);
+    auto saved = co_await save(control, child, before, child.desired, &inserted, db::Urgency::unsynced);
     if (saved) {
       co_await note_running(control, child.id, std::move(*report));
       co_return child;

@@ -62,31 +62,17 @@ void set_error(Control& control, Sandbox& sandbox, std::string reason, bool reco
 }
 
 asio::awaitable<Result<void>> save(Control& control, Sandbox& sandbox, model::SandboxState before,
-                                   model::DesiredState desired_before, const db::Pending* intention) {
-  auto pending = control.store.sandboxes.update_later(sandbox, db::Urgency::now);
-  if (auto written = co_await pending.wait(); !written) {
-    if (control.needs_repair) control.needs_repair(sandbox.id);
-    if (intention != nullptr) {
-      SB_CO_CHECK(co_await intention->wait());
-    }
-    co_return written;
-  }
-  ++sandbox.version;
-  announce(control, sandbox, before, desired_before);
-  co_return Result<void>{};
-}
-
-asio::awaitable<Result<void>> save_created(Control& control, Sandbox& sandbox, model::SandboxState before,
-                                           const db::Pending& inserted) {
-  auto pending = control.store.sandboxes.update_later(sandbox, db::Urgency::unsynced);
-  auto written = co_await inserted.wait();
+                                   model::DesiredState desired_before, const db::Pending* intention,
+                                   db::Urgency urgency) {
+  auto pending = control.store.sandboxes.update_later(sandbox, urgency);
+  auto written = intention != nullptr ? co_await intention->wait() : Result<void>{};
   if (written) written = co_await pending.wait();
   if (!written) {
     if (control.needs_repair) control.needs_repair(sandbox.id);
     co_return written;
   }
   ++sandbox.version;
-  announce(control, sandbox, before, sandbox.desired);
+  announce(control, sandbox, before, desired_before);
   co_return Result<void>{};
 }
 

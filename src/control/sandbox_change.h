@@ -31,15 +31,13 @@ void set_active(Control& control, Sandbox& sandbox);
 void set_error(Control& control, Sandbox& sandbox, std::string reason, bool recoverable);
 
 // Writes the row and returns when it is durable; then the index and the listeners know. `before`: what was told last.
-// `intention`: an earlier write of the same change, whose failure is then the cause of this one's. After a failure the
-// reconciler looks at the sandbox, since the runner may be ahead of the row.
+// `intention`: an earlier write of the same change, which is waited for too and whose failure is then the cause of this
+// one's. After a failure the reconciler looks at the sandbox, since the runner may be ahead of the row. With
+// Urgency::unsynced, for the outcome of a creation, the row may be in `creating` again after a failure of power: the
+// reconciler brings it to its end.
 asio::awaitable<Result<void>> save(Control& control, Sandbox& sandbox, model::SandboxState before,
-                                   model::DesiredState desired_before, const db::Pending* intention = nullptr);
-// The outcome of a creation whose row, `inserted`, was submitted before the work: returns when that is durable and the
-// outcome can be read. The outcome itself may be lost with the machine's power: a row in `creating` is brought to its
-// end by the reconciler then. Otherwise as save().
-asio::awaitable<Result<void>> save_created(Control& control, Sandbox& sandbox, model::SandboxState before,
-                                           const db::Pending& inserted);
+                                   model::DesiredState desired_before, const db::Pending* intention = nullptr,
+                                   db::Urgency urgency = db::Urgency::now);
 // Writes an intention: it may reach the disk together with its outcome, and is told at once. Who does not go on to
 // save() waits for it before it leaves the line.
 db::Pending save_intention(Control& control, Sandbox& sandbox, model::SandboxState before,
