@@ -1,5 +1,7 @@
 #include "toolbox_git/worktree.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "toolbox_git/git_error.h"
 #include "toolbox_git/in_the_way.h"
@@ -44,7 +46,12 @@ std::string list_some(const std::vector<std::string>& names) {
 Result<void> checkout(git_repository* repository, const git_object* target, const CheckoutWish& wish, Output& output,
                       std::string_view doing) {
   Watch watch{output, {}};
-  const StringArray paths(wish.paths);
+  auto wanted = wish.paths;
+  // libgit2 looks no further than the beginning that all paths have in common, and reads backslashes in it as escapes:
+  // "a\b" would be looked for at "ab". A path that nothing else begins with, and that is never written, prevents it.
+  if (std::ranges::any_of(wanted, [](const std::string& path) { return path.contains('\\'); }))
+    wanted.push_back(".git");
+  const StringArray paths(wanted);
   git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
   options.checkout_strategy = wish.strategy | (wish.paths.empty() ? 0U : GIT_CHECKOUT_DISABLE_PATHSPEC_MATCH);
   options.paths = paths.get();
