@@ -3,6 +3,7 @@
 #include <git2.h>
 
 #include "base/text.h"
+#include "toolbox_git/refused_file.h"
 
 namespace sebring::toolbox_git {
 namespace {
@@ -67,6 +68,8 @@ Error git_failure(int rc, std::string_view doing) {
   message += ": " + (last.message.empty() ? "git error " + std::to_string(rc) : last.message);
   for (const auto& row : kMeanings)
     if (row.rc == rc) return Error(row.code, std::move(message)).tagged(row.tag);
+  if (const auto& refused = refused_file(); !refused.empty())
+    return Error(Errc::invalid_argument, std::string(doing) + ": " + to_valid_utf8(refused) + " is a pipe or a device");
   if (is_network_class(last.error_class)) return Error(Errc::bad_gateway, std::move(message)).tagged(kTransportFailed);
   if (last.error_class == GIT_ERROR_OS || last.error_class == GIT_ERROR_FILESYSTEM)
     return Error(code_of_system_error(last.message), std::move(message));

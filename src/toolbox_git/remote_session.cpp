@@ -10,6 +10,7 @@
 #include "toolbox_git/credential_files.h"
 #include "toolbox_git/environment.h"
 #include "toolbox_git/git_error.h"
+#include "toolbox_git/refused_file.h"
 
 namespace sebring::toolbox_git {
 namespace {
@@ -237,6 +238,8 @@ Error RemoteSession::failure(int rc, std::string_view doing) const {
   if (!certificate_problem_.empty()) return transport(certificate_problem_);
   if (auth_failure_ == AuthFailure::missing)
     return unauthorized("authentication required, and there are no credentials for it");
+  if (last.error_class == GIT_ERROR_OS && !refused_file().empty())
+    return git_failure(rc, std::string(doing) + " " + without_password(url_.text));
   const int status = http_status_in(last.message);
   if (auth_failure_ == AuthFailure::refused || rc == GIT_EAUTH || status == 401 || status == 403)
     return unauthorized("the server refused the credentials" + (status ? " with " + std::to_string(status) : ""));

@@ -1035,16 +1035,6 @@ class EndTest(Case):
         self.assertIn(b"signal 9", response.read())
         self.assertFalse((self.home / "killed").exists())
 
-    def test_configuration_that_hangs(self):
-        self.clone()
-        os.mkfifo(self.home / "fifo")
-        (self.home / ".gitconfig").write_text(f"[include]\n\tpath = {self.home}/fifo\n")
-        with self.assertRaises(TimeoutError):
-            self.toolbox.ask("GET", "/git/status?path=r", timeout=1)
-        self.wait_until(lambda: not self.toolbox.helpers())
-        (self.home / ".gitconfig").unlink()
-        self.status()
-
     def test_client_goes_away_from_a_local_operation(self):
         r = self.clone()
         for turn in range(10):  # it may be done before anybody has looked
