@@ -1,5 +1,7 @@
 #include "toolbox_git/in_the_way.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -7,6 +9,7 @@
 #include <cerrno>
 #include <climits>
 #include <filesystem>
+#include <memory>
 #include <set>
 
 #include "toolbox_git/git_error.h"
@@ -34,30 +37,14 @@ void add_parents(std::string_view path, Directories& directories) {
 // Modes of files whose content would be written through a link.
 bool is_plain(unsigned mode) { return mode == GIT_FILEMODE_BLOB || mode == GIT_FILEMODE_BLOB_EXECUTABLE; }
 
-struct Known {
-  Directories directories;
-  std::vector<std::string> files;  // plain ones that the checkout may write
-};
-
-struct TreeWalk {
-  Known& known;
-  bool written;
-};
-
-int add_entry(const char* root, const git_tree_entry* entry, void* payload) {
-  const auto& walk = *static_cast<TreeWalk*>(payload);
-  auto path = std::string(root) + git_tree_entry_name(entry);
-  if (git_tree_entry_type(entry) == GIT_OBJECT_TREE) {
-    walk.known.directories.insert(std::move(path));
-  } else if (walk.written && is_plain(git_tree_entry_filemode(entry))) {
-    walk.known.files.push_back(std::move(path));
-  }
+int add_directory(const char* root, const git_tree_entry* entry, void* payload) {
+  if (git_tree_entry_type(entry) == GIT_OBJECT_TREE)
+    static_cast<Directories*>(payload)->insert(std::string(root) + git_tree_entry_name(entry));
   return 0;
 }
 
-Result<void> add_tree(const git_tree* tree, bool written, Known& known) {
-  TreeWalk walk{known, written};
-  if (tree) GIT_CHECK(git_tree_walk(tree, GIT_TREEWALK_PRE, add_entry, &walk), "read a tree");
+Result<void> add_tree(const git_tree* tree, Directories& directories) {
+  GIT_CHECK(git_tree_walk(tree, GIT_TREEWALK_PRE, add_directory, &directories), "read a tree");
   return {};
 }
 
@@ -75,20 +62,44 @@ bool is_selected(const std::string& file, const std::vector<std::string>& paths)
   return paths.empty() || std::ranges::any_of(paths, [&](const std::string& path) { return is_within(file, path); });
 }
 
-Result<Known> what_git_knows(git_repository* repository, git_index* index, const git_object* target) {
-  Known known;
-  for (std::size_t i = 0; i < git_index_entrycount(index); ++i) {
-    const auto* entry = git_index_get_byindex(index, i);
-    add_parents(entry->path, known.directories);
-    if (!target && is_plain(entry->mode)) known.files.emplace_back(entry->path);
-  }
+// Of the index, HEAD and `target` (may be null), with the top itself.
+Result<Directories> known_directories(git_repository* repository, git_index* index, const git_tree* target) {
+  Directories directories{""};
+  for (std::size_t i = 0; i < git_index_entrycount(index); ++i)
+    add_parents(git_index_get_byindex(index, i)->path, directories);
   SB_TRY(const auto head, head_tree(repository));
-  SB_CHECK(add_tree(head.get(), false, known));
-  if (!target) return known;
-  Object tree;
-  GIT_CHECK(git_object_peel(out(tree), target, GIT_OBJECT_TREE), "read the target");
-  SB_CHECK(add_tree(reinterpret_cast<git_tree*>(tree.get()), true, known));
-  return known;
+  if (head) SB_CHECK(add_tree(head.get(), directories));
+  if (target && (!head || !git_oid_equal(git_tree_id(target), git_tree_id(head.get()))))
+    SB_CHECK(add_tree(target, directories));
+  return directories;
+}
+
+// Whether a checkout of `target` (null: of the index) may write the content of a file there.
+bool is_written(git_index* index, const git_tree* target, const std::string& path) {
+  if (target) {
+    TreeEntry entry;
+    if (git_tree_entry_bypath(out(entry), target, path.c_str()) != 0) return false;
+    return is_plain(git_tree_entry_filemode(entry.get()));
+  }
+  std::size_t position = 0;
+  return git_index_find(&position, index, path.c_str()) == 0 && is_plain(git_index_get_byindex(index, position)->mode);
+}
+
+// Names in a directory that are neither files nor directories: links, pipes, sockets, devices. One look at a directory
+// is far quicker than one at each of its files.
+std::vector<std::string> odd_names(const std::string& directory) {
+  std::vector<std::string> names;
+  const std::unique_ptr<DIR, int (*)(DIR*)> stream(::opendir(directory.c_str()), ::closedir);
+  if (!stream) return names;
+  while (const dirent* entry = ::readdir(stream.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
+    if (entry->d_type == DT_REG || entry->d_type == DT_DIR) continue;
+    struct stat info;
+    const bool is_odd = entry->d_type != DT_UNKNOWN ||
+                        (::fstatat(::dirfd(stream.get()), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+                         !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode));
+    if (is_odd) names.emplace_back(entry->d_name);
+  }
+  return names;
 }
 
 // In whatever stage.
@@ -146,21 +157,27 @@ Result<LeadingLinks> LeadingLinks::take_away(git_repository* repository, const g
   LeadingLinks taken;
   Index index;
   GIT_CHECK(git_repository_index(out(index), repository), "open the index");
-  SB_TRY(const auto known, what_git_knows(repository, index.get(), target));
+  Object tree_object;
+  if (target) GIT_CHECK(git_object_peel(out(tree_object), target, GIT_OBJECT_TREE), "read the target");
+  const auto* tree = reinterpret_cast<const git_tree*>(tree_object.get());
+  SB_TRY(const auto directories, known_directories(repository, index.get(), tree));
   const std::string top = git_repository_workdir(repository);
-  for (const auto& directory : known.directories) {
+  for (const auto& directory : directories) {
     const auto path = top + directory;
-    if (!stands(path, InTheWay::link) || !concerns(directory, paths)) continue;
-    std::string destination(PATH_MAX, '\0');
-    const auto length = ::readlink(path.c_str(), destination.data(), destination.size());
-    if (length < 0 || ::unlink(path.c_str()) != 0) return fail_errno(errno, "remove the link " + path);
-    destination.resize(static_cast<std::size_t>(length));
-    if (!git_index_get_bypath(index.get(), directory.c_str(), 0)) taken.untracked_.push_back({path, destination});
-  }
-  for (const auto& file : known.files) {
-    const auto path = top + file;
-    if (!stands(path, InTheWay::link) || !is_selected(file, paths)) continue;
-    if (::unlink(path.c_str()) != 0) return fail_errno(errno, "remove the link " + path);
+    if (!directory.empty() && !concerns(directory, paths)) continue;
+    if (!directory.empty() && stands(path, InTheWay::link)) {
+      std::string destination(PATH_MAX, '\0');
+      const auto length = ::readlink(path.c_str(), destination.data(), destination.size());
+      if (length < 0 || ::unlink(path.c_str()) != 0) return fail_errno(errno, "remove the link " + path);
+      destination.resize(static_cast<std::size_t>(length));
+      if (!git_index_get_bypath(index.get(), directory.c_str(), 0)) taken.untracked_.push_back({path, destination});
+      continue;
+    }
+    for (const auto& name : odd_names(path)) {
+      const auto file = directory.empty() ? name : directory + "/" + name;
+      if (!is_selected(file, paths) || !is_written(index.get(), tree, file)) continue;
+      if (::unlink((top + file).c_str()) != 0) return fail_errno(errno, "remove " + top + file);
+    }
   }
   return taken;
 }

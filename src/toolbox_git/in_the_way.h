@@ -23,9 +23,9 @@ Result<std::vector<std::string>> untracked_in_the_way(git_repository* repository
 
 class LeadingLinks {
  public:
-  // Removes the links in the place of directories of HEAD, the index and `target`, and of the plain files of `target`
-  // (null: of the index). With `paths`, as in the index, only those that are passed on the way to one of them or lie
-  // below.
+  // Removes the links in the place of directories of HEAD, the index and `target`, and links, pipes and devices in the
+  // place of plain files of `target` (null: of the index). With `paths`, as in the index, only those that are passed on
+  // the way to one of them or lie below.
   static Result<LeadingLinks> take_away(git_repository* repository, const git_object* target,
                                         const std::vector<std::string>& paths);
 

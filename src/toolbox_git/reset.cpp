@@ -100,6 +100,20 @@ Result<Paths> files_for_merge(git_repository* repository, git_tree* target) {
   return moving;
 }
 
+// Git leaves the directory of a submodule that the target does not have; libgit2 removes it with all that is in it,
+// when it knows it from the index.
+Result<void> forget_submodules(git_repository* repository, const git_tree* target) {
+  Index index;
+  GIT_CHECK(git_repository_index(out(index), repository), "open the index");
+  for (std::size_t i = git_index_entrycount(index.get()); i-- > 0;) {
+    const auto* entry = git_index_get_byindex(index.get(), i);
+    TreeEntry there;
+    if (entry->mode != GIT_FILEMODE_COMMIT || git_tree_entry_bypath(out(there), target, entry->path) == 0) continue;
+    GIT_CHECK(git_index_remove(index.get(), std::string(entry->path).c_str(), 0), "reset");
+  }
+  return {};
+}
+
 // libgit2 takes names for patterns here.
 Result<void> reset_file_of_odd_name(const Reset& request, const std::string& file, const git_commit* target,
                                     Tools& tools) {
@@ -142,11 +156,11 @@ Result<std::string> perform(const Reset& request, Tools& tools) {
   }
   if (!target) return fail(Errc::not_found, "reset: there is no commit yet");
   const auto* object = reinterpret_cast<const git_object*>(target.get());
+  if (request.mode != ResetMode::soft && git_repository_is_bare(repository.get()))
+    return fail(Errc::invalid_argument, "reset: a bare repository has no working tree");
+  Tree target_tree;
+  GIT_CHECK(git_commit_tree(out(target_tree), target.get()), "read the target");
   if (request.mode == ResetMode::merge || request.mode == ResetMode::keep) {
-    if (git_repository_is_bare(repository.get()))
-      return fail(Errc::invalid_argument, "reset: a bare repository has no working tree");
-    Tree target_tree;
-    GIT_CHECK(git_commit_tree(out(target_tree), target.get()), "read the target");
     SB_TRY(auto tree, head_tree(repository.get()));
     Paths moving;
     if (request.mode == ResetMode::keep) {
@@ -159,20 +173,13 @@ Result<std::string> perform(const Reset& request, Tools& tools) {
     GIT_CHECK(git_reset(repository.get(), object, GIT_RESET_MIXED, nullptr), "reset");
     return "";
   }
-  git_checkout_options options = GIT_CHECKOUT_OPTIONS_INIT;
-  const auto kind = request.mode == ResetMode::soft   ? GIT_RESET_SOFT
-                    : request.mode == ResetMode::hard ? GIT_RESET_HARD
-                                                      : GIT_RESET_MIXED;
-  const bool hard = kind == GIT_RESET_HARD && !git_repository_is_bare(repository.get());
-  LeadingLinks links;
-  if (hard) {
-    SB_TRY(links, LeadingLinks::take_away(repository.get(), object, {}));
+  // What libgit2 calls hard compares with HEAD; the rest of it is the same as mixed once the files are there.
+  if (request.mode == ResetMode::hard) {
+    SB_CHECK(forget_submodules(repository.get(), target_tree.get()));
+    SB_CHECK(checkout(repository.get(), object, {GIT_CHECKOUT_FORCE, {}}, tools.output, "reset"));
   }
-  const int rc = git_reset(repository.get(), object, kind, &options);
-  links.put_back();
-  GIT_CHECK(rc, "reset");
-  // libgit2 has left out what was missing and changes its kind.
-  if (hard) SB_CHECK(checkout(repository.get(), object, {GIT_CHECKOUT_FORCE, {}}, tools.output, "reset"));
+  const auto kind = request.mode == ResetMode::soft ? GIT_RESET_SOFT : GIT_RESET_MIXED;
+  GIT_CHECK(git_reset(repository.get(), object, kind, nullptr), "reset");
   return "";
 }
 

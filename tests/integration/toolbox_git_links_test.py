@@ -1,6 +1,7 @@
 """Git through the toolbox where symbolic links or untracked files stand in the place of directories, beside what git does."""
 
 import contextlib
+import os
 import pathlib
 import shutil
 import socket
@@ -223,6 +224,122 @@ class NameTest(Case):
                 self.assertEqual(staged - {"hx"}, left)
             if not commit:
                 self.ok(self.post("add", path="r", files=list(names)))
+
+
+    def test_restored_files_whose_names_are_patterns(self):
+        tree = self.clone()
+        names = ("#h", "!h", "h*", "[h]", "\\h", "h\\", "d\\e/f", "a\\b", "h ", "h ?", "[d]/f")
+        for text in ("1\n", "2\n"):
+            for name in names:
+                (tree / name).parent.mkdir(exist_ok=True)
+                (tree / name).write_text(text)
+            git("add", "-A", cwd=tree)
+            git("commit", "-qm", text, cwd=tree)
+
+        def differing():
+            listed = git("-c", "core.quotePath=false", "diff", "--name-only", "-z", "HEAD", cwd=tree)
+            return sorted(name for name in listed.split("\0") if name)
+        for more in ({}, {"source": "HEAD~1"}):
+            for paths in [[name] for name in names] + [["d\\e"], ["[d]"], ["a\\b", "#h"], ["d\\e", "h\\", "!h"]]:
+                with self.subTest(paths, **more):
+                    git("reset", "-q", "--hard", cwd=tree)
+                    meant = {name for name in names for path in paths if name == path or name.startswith(path + "/")}
+                    if not more:
+                        for name in names:
+                            (tree / name).write_text("changed\n")
+                    self.ok(self.post("restore", path="r", files=paths, **more))
+                    self.assertEqual(differing(), sorted(meant if more else set(names) - meant))
+        for mode in ("keep", "merge", "hard"):
+            git("reset", "-q", "--hard", "main", cwd=tree)
+            git("checkout", "-q", "-B", mode, cwd=tree)
+            self.ok(self.post("reset", path="r", mode=mode, target="main~1"))
+            self.assertEqual({(tree / name).read_text() for name in names}, {"1\n"})
+            self.assertEqual(self.states(), {})
+
+
+class PipeTest(Case):
+    """Pipes in the place of files: whoever opens one waits for ever."""
+
+    def test_any_file_of_a_repository(self):
+        tree = self.clone()
+        git("pack-refs", "--all", cwd=tree)
+        self.commit_file("d/f", "1\n")
+        loose = f".git/objects/{self.head()[:2]}/{self.head()[2:]}"
+        calls = {"status": lambda: self.toolbox.get("/git/status?path=r"),
+                 "history": lambda: self.toolbox.get("/git/history?path=r"),
+                 "commit": lambda: self.post("commit", path="r", message="m", allow_empty=True, **AUTHOR),
+                 "pull": lambda: self.post("pull", path="r")}
+        for name, refused in ((".git/config", set(calls)), (".git/HEAD", set(calls)), (".git/index", {"status", "commit"}),
+                              (".git/refs/heads/main", set(calls)), (loose, set(calls)), (".git/packed-refs", {"pull"}),
+                              (".git/FETCH_HEAD", {"pull"}), (".git/objects/info/alternates", set(calls)),
+                              (".git/logs/HEAD", {"commit"}), (".git/info/exclude", set()), (".gitignore", set()),
+                              ("d/f", set())):
+            path, kept = tree / name, self.home / "kept"
+            if path.exists():
+                path.rename(kept)
+            os.mkfifo(path)
+            for call, ask in calls.items():
+                with self.subTest(name, call=call):
+                    answer = ask()
+                    if call in refused:
+                        self.assertIn(answer.status, (400, 404), answer)
+                        if name != ".git/HEAD":  # not a repository then
+                            self.assertIn(f"{path} is a pipe", answer.json["message"])
+                    elif not refused:
+                        self.assertEqual(answer.status, 200, answer)
+            path.unlink()
+            if kept.exists():
+                kept.rename(path)
+        self.ok(calls["status"]())
+
+    def test_forced_checkouts_replace_it(self):
+        tree = self.clone()
+        for endpoint, fields in (("reset", {"mode": "hard"}), ("restore", {"files": ["."]}), ("restore", {"files": ["README.md"]})):
+            with self.subTest(endpoint, **fields):
+                (tree / "README.md").unlink()
+                os.mkfifo(tree / "README.md")
+                self.ok(self.post(endpoint, path="r", **fields))
+                self.assertEqual((tree / "README.md").read_text(), "hello\n")
+
+    def test_configuration_of_the_user(self):
+        self.clone()
+        os.mkfifo(self.home / ".gitconfig")
+        self.fails(self.toolbox.get("/git/status?path=r"), 400, "BAD_REQUEST", f"{self.home}/.gitconfig is a pipe")
+        (self.home / ".gitconfig").unlink()
+        os.mkfifo(self.home / "pipe")
+        (self.home / ".gitconfig").write_text("[include]\n\tpath = pipe\n")
+        self.fails(self.toolbox.get("/git/status?path=r"), 400, "BAD_REQUEST", f"{self.home}/pipe is a pipe")
+
+
+class HardResetTest(Case):
+    def test_what_git_leaves_stays(self):
+        """Files that only HEAD knows, untracked and ignored ones, and submodules that the target does not have."""
+        seen = []
+        for number, reset in enumerate((lambda tree: git("reset", "-q", "--hard", "HEAD~1", cwd=tree),
+                                        lambda tree: self.ok(self.post("reset", path=tree.name, mode="hard", target="HEAD~1")))):
+            tree = self.clone(f"r{number}")
+            git("init", "-q", str(tree / "sub"))
+            (tree / "sub/x").write_text("x")
+            git("add", "-A", cwd=tree / "sub")
+            git("commit", "-qm", "s", cwd=tree / "sub")
+            (tree / "sub/precious").write_text("x")
+            for name in ("unstaged", "d/f", "gone"):
+                (tree / name).parent.mkdir(exist_ok=True)
+                (tree / name).write_text("1\n")
+            git("add", "-A", cwd=tree)
+            git("commit", "-qm", "1", cwd=tree)
+            git("rm", "-q", "--cached", "unstaged", cwd=tree)
+            for name in ("new/f", "new/untracked", "d/untracked", "ignored"):
+                (tree / name).parent.mkdir(exist_ok=True)
+                (tree / name).write_text("2\n")
+            git("add", "new/f", cwd=tree)
+            (tree / ".git/info/exclude").write_text("ignored\n")
+            (tree / "README.md").chmod(0o755)
+            reset(tree)
+            seen.append((sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if ".git" not in path.parts),
+                         git("status", "--porcelain", cwd=tree), git("rev-parse", "HEAD^{tree}", cwd=tree)))
+        self.assertEqual(seen[0], seen[1])
+        self.assertIn("sub/precious", seen[1][0])
 
 
 class ValueTest(Case):
