@@ -475,6 +475,16 @@ class Files(ToolboxCase):
         self.assertIn(b"Content-Length: 10\r\n", connection.recv(65536))
         connection.close()
 
+    def test_download_of_names_with_control_characters(self):
+        name = "a\x01\t\x1b\x7f\nb"
+        path = self.put(name, b"data")
+        answer = self.q("/download", path=path)
+        self.assertEqual((answer.status, answer.body), (200, b"data"))
+        self.assertEqual(answer.headers["content-disposition"],
+                         'attachment; filename="a_____b"; filename*=utf-8\'\'a%01%09%1B%7F%0Ab')
+        answer = self.toolbox.post("/files/bulk-download", {"paths": [path]})
+        self.assertIn(f'filename="{self.folder}/a_____b"; filename*=utf-8'.encode(), answer.body)
+
     def test_large_downloads(self):
         data = os.urandom(3 * (1 << 20) + 123)  # much more than a pipe holds
         path = self.put("large", data)

@@ -107,11 +107,12 @@ Result<void> send_bytes(const OpenFile& opened, ByteRange range, Responder& resp
 
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
-// Of a header parameter in quotes.
+// Of a header parameter in quotes. Clients give up an answer with control characters in a header; the name as it is
+// stands in filename*.
 std::string quoted(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
-    if (c == '\r' || c == '\n' || c == '\0') {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
       out += '_';
       continue;
     }
