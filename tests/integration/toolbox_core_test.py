@@ -440,6 +440,56 @@ class Files(ToolboxCase):
         finally:
             shutil.rmtree(target)
 
+    def test_move_of_anything_between_file_systems(self):
+        tree = self.folder + "/tree"
+        self.put("tree/f", b"1")
+        os.chmod(tree + "/f", 0o4750)
+        os.symlink("f", tree + "/l")
+        os.mkfifo(tree + "/pipe", 0o640)
+        listening = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listening.close)
+        listening.bind(tree + "/socket")
+        if os.geteuid() == 0:
+            for name in ("", "/f", "/l", "/pipe"):
+                os.chown(tree + name, NOBODY, NOBODY - 1, follow_symlinks=False)
+            os.chmod(tree + "/f", 0o4750)
+            os.mknod(tree + "/null", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+
+        def seen(top):
+            statuses = {name: os.lstat(os.path.join(top, name)) for name in ["", *os.listdir(top)]}
+            return {name: (status.st_mode, status.st_uid, status.st_gid, status.st_rdev) for name, status in statuses.items()}
+        before = seen(tree)
+        target = tempfile.mkdtemp(dir="/dev/shm")
+        try:
+            self.assertEqual(self.q("/move", "POST", source=tree, destination=target + "/moved").status, 200)
+            self.assertFalse(os.path.exists(tree))
+            self.assertEqual(seen(target + "/moved"), before)
+        finally:
+            shutil.rmtree(target)
+
+    def test_move_of_a_deep_tree_between_file_systems(self):
+        """As deep as it can be copied, or refused with nothing left behind: no end of the worker half-way."""
+        target = tempfile.mkdtemp(dir="/dev/shm")
+        try:
+            for levels, status in ((1800, 200), (2200, 400)):
+                top = f"{self.folder}/deep{levels}"
+                os.mkdir(top)
+                below = os.open(top, os.O_RDONLY)
+                for _ in range(levels):
+                    os.mkdir("d", dir_fd=below)
+                    above, below = below, os.open("d", os.O_RDONLY, dir_fd=below)
+                    os.close(above)
+                os.close(below)
+                answer = self.q("/move", "POST", source=top, destination=target + "/moved")
+                self.assertEqual(answer.status, status, answer.body)
+                self.assertEqual(os.listdir(target), ["moved"] if status == 200 else [])
+                self.assertEqual(os.path.exists(top), status != 200)
+                if status == 200:
+                    self.assertEqual(self.q("", "DELETE", path=target + "/moved", recursive="true").status, 204)
+            self.assertEqual(self.q("", "DELETE", path=top, recursive="true").status, 204)
+        finally:
+            subprocess.run(["rm", "-rf", target], check=True)
+
     def test_permissions(self):
         path = self.put("a")
         answer = self.q("/permissions", "POST", path=path, mode="0600", owner=str(os.geteuid()), group=str(os.getegid()))

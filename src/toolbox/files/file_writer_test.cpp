@@ -141,7 +141,10 @@ TEST_CASE("copies keep modes, links and content") {
   CHECK(content(folder / "b/link") == "content");
   CHECK(mode_of(folder / "b/f") == 0700);
   REQUIRE(::mkfifo((folder / "a/fifo").c_str(), 0644) == 0);
-  CHECK(!copy_tree(folder / "a", folder / "c").has_value());
+  CHECK(copy_tree(folder / "a", folder / "c").has_value());
+  struct stat status{};
+  REQUIRE(::lstat((folder / "c/fifo").c_str(), &status) == 0);
+  CHECK(S_ISFIFO(status.st_mode));
 }
 
 }  // namespace sebring::toolbox::files

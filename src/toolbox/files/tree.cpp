@@ -20,6 +20,8 @@ namespace {
 // Open directories on the way down; deeper trees than this are rare, and descriptors are limited.
 constexpr int kLevelsMax = 256;
 constexpr std::size_t kCopyBytes = 1 << 20;
+// A copy holds two directories open for each level, and some stack.
+constexpr int kCopyLevelsMax = 2000;
 
 UniqueFd open_below(int parent, const char* name) {
   return UniqueFd(::openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
@@ -128,50 +130,67 @@ Result<void> copy_content(int from, int to, const std::string& path) {
   }
 }
 
-Result<void> copy_entry(int from, int to, const std::string& name, const std::string& new_name,
-                        const std::string& path);
-
-Result<void> copy_below(int from, int to, const std::string& path) {
-  SB_TRY(const std::vector<std::string> names, read_names(from));
-  for (const std::string& name : names) SB_CHECK(copy_entry(from, to, name, name, path + "/" + name));
-  return {};
-}
-
-Result<void> copy_link(int from, int to, const std::string& name, const std::string& new_name,
-                       const std::string& path) {
-  char target[PATH_MAX];
-  const ssize_t length = ::readlinkat(from, name.c_str(), target, sizeof target - 1);
-  if (length < 0) return fail_file(errno, "read link " + path);
-  target[length] = '\0';
-  if (::symlinkat(target, to, new_name.c_str()) < 0) return fail_file(errno, "copy link " + path);
-  return {};
-}
-
-Result<void> copy_entry(int from, int to, const std::string& name, const std::string& new_name,
-                        const std::string& path) {
-  struct stat status{};
-  if (::fstatat(from, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return fail_file(errno, "look at " + path);
-  if (S_ISLNK(status.st_mode)) return copy_link(from, to, name, new_name, path);
+// Owner first, since a change of it takes set-id bits away. Who may not give files away keeps them as his own, without
+// those bits.
+void copy_attributes(int file, const struct stat& status) {
+  const bool same_owner = ::fchown(file, status.st_uid, status.st_gid) == 0;
+  ::fchmod(file, status.st_mode & (same_owner ? 07777 : 01777));
   const timespec times[2] = {status.st_atim, status.st_mtim};
-  if (S_ISDIR(status.st_mode)) {
-    if (::mkdirat(to, new_name.c_str(), 0700) < 0) return fail_file(errno, "make the copy of " + path);
-    UniqueFd source = open_below(from, name.c_str());
-    UniqueFd target = open_below(to, new_name.c_str());
-    if (!source || !target) return fail_file(errno, "open " + path);
-    SB_CHECK(copy_below(source.get(), target.get(), path));
-    ::fchmod(target.get(), status.st_mode & 07777);
-    ::futimens(target.get(), times);
-    return {};
-  }
-  if (!S_ISREG(status.st_mode)) return fail(Errc::invalid_argument, "can not copy " + path + ": not a plain file");
+  ::futimens(file, times);
+}
+
+Result<void> copy_entry(int from, int to, const std::string& name, const std::string& new_name, const std::string& path,
+                        int level);
+
+Result<void> copy_directory(int from, int to, const std::string& name, const std::string& new_name,
+                            const std::string& path, const struct stat& status, int level) {
+  if (level > kCopyLevelsMax) return fail(Errc::invalid_argument, "can not copy " + path + ": it lies too deep");
+  if (::mkdirat(to, new_name.c_str(), 0700) < 0) return fail_file(errno, "make the copy of " + path);
+  const UniqueFd source = open_below(from, name.c_str());
+  const UniqueFd target = open_below(to, new_name.c_str());
+  if (!source || !target) return fail_file(errno, "open " + path);
+  SB_TRY(const std::vector<std::string> names, read_names(source.get()));
+  for (const std::string& below : names)
+    SB_CHECK(copy_entry(source.get(), target.get(), below, below, path + "/" + below, level + 1));
+  copy_attributes(target.get(), status);
+  return {};
+}
+
+Result<void> copy_file(int from, int to, const std::string& name, const std::string& new_name, const std::string& path,
+                       const struct stat& status) {
   UniqueFd source(::openat(from, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!source) return fail_file(errno, "open " + path);
   UniqueFd target(::openat(to, new_name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!target) return fail_file(errno, "make the copy of " + path);
   SB_CHECK(copy_content(source.get(), target.get(), path));
-  ::fchmod(target.get(), status.st_mode & 07777);
-  ::futimens(target.get(), times);
+  copy_attributes(target.get(), status);
   return {};
+}
+
+// A link, pipe, socket or device: made anew, with nothing in it to copy.
+Result<void> copy_special(int from, int to, const std::string& name, const std::string& new_name,
+                          const std::string& path, const struct stat& status) {
+  if (S_ISLNK(status.st_mode)) {
+    std::string target(PATH_MAX, '\0');
+    const ssize_t length = ::readlinkat(from, name.c_str(), target.data(), target.size() - 1);
+    if (length < 0) return fail_file(errno, "read link " + path);
+    if (::symlinkat(target.c_str(), to, new_name.c_str()) < 0) return fail_file(errno, "copy link " + path);
+  } else {
+    if (::mknodat(to, new_name.c_str(), (status.st_mode & S_IFMT) | 0600, status.st_rdev) < 0)
+      return fail_file(errno, "copy " + path);
+    (void)::fchmodat(to, new_name.c_str(), status.st_mode & 0777, 0);
+  }
+  (void)::fchownat(to, new_name.c_str(), status.st_uid, status.st_gid, AT_SYMLINK_NOFOLLOW);
+  return {};
+}
+
+Result<void> copy_entry(int from, int to, const std::string& name, const std::string& new_name, const std::string& path,
+                        int level) {
+  struct stat status{};
+  if (::fstatat(from, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) < 0) return fail_file(errno, "look at " + path);
+  if (S_ISDIR(status.st_mode)) return copy_directory(from, to, name, new_name, path, status, level);
+  if (S_ISREG(status.st_mode)) return copy_file(from, to, name, new_name, path, status);
+  return copy_special(from, to, name, new_name, path, status);
 }
 
 }  // namespace
@@ -232,7 +251,7 @@ Result<void> remove_tree(const std::string& path) {
 }
 
 Result<void> copy_tree(const std::string& from, const std::string& to) {
-  return copy_entry(AT_FDCWD, AT_FDCWD, from, to, from);
+  return copy_entry(AT_FDCWD, AT_FDCWD, from, to, from, 1);
 }
 
 Result<void> make_directories(const std::string& path, unsigned mode) {

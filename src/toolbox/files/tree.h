@@ -37,7 +37,7 @@ Result<void> walk(const std::string& root, std::string_view shown_root,
 // Removes a file, or a directory with all that is below it. Stops at the first thing that can not be removed.
 Result<void> remove_tree(const std::string& path);
 
-// Copies files, directories and links, with modes and times (owners are those of the user). Not devices.
+// Copies whatever lies there, with modes, times and, where the user may give files away, owners.
 Result<void> copy_tree(const std::string& from, const std::string& to);
 
 // mkdir -p. New directories get `mode` (the umask does not apply).
