@@ -1,6 +1,7 @@
 // sebring-toolbox: the daemon inside a sandbox. Without arguments it waits in a slot of the runner's pool. For tests:
 //   sebring-toolbox serve --listen PATH --configuration FILE [--git-helper FILE]
 //       [--user-cgroup FILE --memory-cgroup DIRECTORY]    (slot::Entered says what these are)
+//       [--home DIRECTORY]                                (so that `~` of a test is not the home of who runs it)
 // runs it as whoever started it, without namespaces; as root it switches to the configured user for commands.
 #include <fcntl.h>
 #include <malloc.h>
@@ -55,6 +56,8 @@ Result<ServeOptions> parse_arguments(int argc, char** argv) {
       options.listen_path = value;
     } else if (name == "--configuration") {
       SB_TRY(options.configuration, read_file(value));
+    } else if (name == "--home") {
+      options.home = value;
     } else if (name == "--git-helper") {
       SB_TRY(options.git_helper, open_file(value, O_RDONLY));
     } else if (name == "--user-cgroup") {

@@ -117,6 +117,7 @@ Result<void> serve(ServeOptions options) {
   } else {
     user = current_identity(files);
   }
+  if (!options.home.empty()) user.home = options.home;
   ::signal(SIGPIPE, SIG_IGN);
   ::umask(022);
 

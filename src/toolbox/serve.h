@@ -8,6 +8,7 @@
 namespace sebring::toolbox {
 
 struct ServeOptions {
+  std::string home;           // of the user, in place of what the passwd file says; empty: what that says
   UniqueFd listening;         // a listening stream socket; or, when invalid:
   std::string listen_path;    // where to bind a Unix socket
   std::string configuration;  // configuration.h

@@ -320,7 +320,7 @@ class Toolbox:
     def __enter__(self):
         self.process = subprocess.Popen([BUILD / "sebring-toolbox", "serve", "--listen", self.socket, "--configuration",
                                          self.directory / "configuration.json", "--git-helper",
-                                         BUILD / "sebring-toolbox-git"])
+                                         BUILD / "sebring-toolbox-git", "--home", self.home])
         for _ in range(3000):
             with contextlib.suppress(OSError), contextlib.closing(self.connect()) as connection:
                 connection.connect()

@@ -44,13 +44,16 @@ class Toolbox:
         home = self.directory + "/home"
         os.mkdir(home)
         self.home = home
+        self.login_home = self.directory + "/login"
+        os.mkdir(self.login_home)
         self.log_dir = self.directory + "/logs"
         settings = {"sandboxId": "test", "version": "0.1.0", "user": "", "workDir": home, "logDir": self.log_dir,
                     "env": {"HOME": home, **more_tools(), **configuration.pop("env", {})}, **configuration}
         with open(self.directory + "/configuration.json", "w") as file:
             json.dump(settings, file)
         binary = binary or os.environ.get("SEBRING_TOOLBOX", ROOT + "/build/sebring-toolbox")
-        command = [binary, "serve", "--listen", self.path, "--configuration", self.directory + "/configuration.json"]
+        command = [binary, "serve", "--listen", self.path, "--configuration", self.directory + "/configuration.json",
+                   "--home", self.login_home]
         if shells is not None:
             with open(self.directory + "/shells", "w") as file:
                 file.write("".join(shell + "\n" for shell in shells))

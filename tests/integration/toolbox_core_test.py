@@ -942,7 +942,9 @@ class OtherUser(ToolboxCase):
         self.assertEqual(self.toolbox.post("/files/upload-v2?path=d/mine", b"x").status, 200)
         self.assertEqual(os.stat(self.home + "/d/mine").st_uid, NOBODY)
         self.check_error(self.toolbox.get("/files/download?path=/etc/shadow"), 403, "FILE_ACCESS_DENIED")
-        self.check_error(self.toolbox.get("/files?path=/root"), 403, "FILE_ACCESS_DENIED")
+        closed = tempfile.mkdtemp()
+        self.addCleanup(os.rmdir, closed)
+        self.check_error(self.toolbox.get("/files?path=" + closed), 403, "FILE_ACCESS_DENIED")
         self.check_error(self.toolbox.post("/files/upload-v2?path=/etc/x", b"x"), 403, "FILE_ACCESS_DENIED")
         self.check_error(self.toolbox.delete("/files?path=/etc/passwd"), 403, "FILE_ACCESS_DENIED")
         self.check_error(self.toolbox.post("/files/permissions?path=/etc/passwd&mode=777"), 403, "FILE_ACCESS_DENIED")
@@ -1085,11 +1087,9 @@ class MemoryLimit(unittest.TestCase):
             process = subprocess.Popen([binary, "serve", "--listen", directory + "/s", "--configuration", directory + "/c.json",
                                         "--user-cgroup", group + "/tasks", "--memory-cgroup", group])
             try:
-                eventually(lambda: os.path.exists(directory + "/s"))
-
                 def run(command):
                     connection = socket.socket(socket.AF_UNIX)
-                    connection.connect(directory + "/s")
+                    eventually(lambda: connection.connect_ex(directory + "/s") == 0)  # there before it listens
                     body = json.dumps({"command": command}).encode()
                     connection.sendall(b"POST /process/execute HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
                     answer = read_answer(connection).json

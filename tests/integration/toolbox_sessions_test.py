@@ -228,7 +228,7 @@ class Commands(SessionCase):
         self.assertNotIn("exitCode", self.toolbox.get(running).json)
 
     def test_old_clients_start_at_home(self):
-        for version, directory in (("0.102.9", os.path.expanduser("~")), ("0.103.0", self.toolbox.home)):
+        for version, directory in (("0.102.9", self.toolbox.login_home), ("0.103.0", self.toolbox.home)):
             name = "v" + version
             self.session(name, headers={"X-Daytona-SDK-Version": version})
             self.assertEqual(self.run_command("pwd", session=name)["stdout"], directory + "\n")
