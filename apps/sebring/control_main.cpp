@@ -33,8 +33,10 @@ namespace sebring {
 using namespace std::chrono_literals;
 namespace {
 
-// What is in flight when we are told to stop may end; the supervisor kills after a second.
+// What is in flight when we are told to stop may end, and is answered with 503 where it does not; the supervisor kills
+// after a second.
 constexpr std::chrono::milliseconds kStopGrace{600};
+constexpr const char* kFarewell = "the server is about to start anew; what was asked for may or may not be done";
 constexpr std::size_t kSecretBytes = 32;
 // A client that gives up ends what it asked for in a sandbox that soon.
 constexpr std::chrono::milliseconds kLookEvery{200};
@@ -232,7 +234,7 @@ class ControlProcess {
     if (ssh_) co_await ssh_->stop(kStopGrace);
   }
   asio::awaitable<void> stop_server(net::Server* server) {
-    if (server) co_await server->stop(kStopGrace);
+    if (server) co_await server->stop(kStopGrace, kFarewell);
   }
 
   asio::io_context io_{1};

@@ -75,7 +75,7 @@ Result<ServeOptions> parse_arguments(int argc, char** argv) {
 }
 
 Result<ServeOptions> take_slot() {
-  SB_TRY(sebring::slot::Entered entered, sebring::slot::wait_in_slot());
+  SB_TRY(sebring::slot::Entered entered, sebring::slot::wait_in_slot(sebring::toolbox::check_user));
   ServeOptions options;
   options.listening = std::move(entered.listening);
   options.configuration = std::move(entered.configuration);

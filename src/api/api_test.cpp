@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <set>
 
 #include "api/error_response.h"
@@ -71,6 +73,33 @@ TEST_CASE("the document says what the table says") {
       CHECK_FALSE(property.value().as_object().contains("additionalProperties"));
     }
   }
+}
+
+// camelCase, of letters and digits alone: what every generator can make a method of.
+bool is_operation_name(std::string_view name) {
+  if (name.empty() || name[0] < 'a' || name[0] > 'z') return false;
+  return std::ranges::all_of(name, [](unsigned char c) { return std::isalnum(c) != 0; });
+}
+
+TEST_CASE("every operation has a name that is nobody else's") {
+  std::set<std::string> names;
+  for (const RouteEntry& route : routes()) {
+    CAPTURE(route.pattern);
+    CAPTURE(route.operation);
+    CHECK(is_operation_name(route.operation));
+    CHECK(names.insert(to_lower(route.operation)).second);  // generators for some languages change the case
+  }
+  const bj::value document = bj::parse(openapi_document("1", "http://x"));
+  std::size_t told = 0;
+  for (const auto& path : document.at("paths").as_object()) {
+    for (const auto& one : path.value().as_object()) {
+      CAPTURE(path.key());
+      const auto& operation = one.value().at("operationId").as_string();
+      told += names.erase(to_lower(std::string_view(operation)));
+    }
+  }
+  CHECK(told > 0);
+  CHECK(names == std::set<std::string>{"calltoolbox"});  // any method: not in the document
 }
 
 TEST_CASE("the clock that ages are counted on is kept from the first moment") {

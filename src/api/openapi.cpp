@@ -109,7 +109,9 @@ std::string tag_of(std::string_view pattern) {
 bj::object operation_of(const RouteEntry& route) {
   std::string summary(route.summary);
   if (route.handler == nullptr) summary = summary.empty() ? "Not available in this version" : summary + " (not yet)";
-  bj::object operation{{"summary", summary}, {"tags", bj::array{bj::value(tag_of(route.pattern))}}};
+  bj::object operation{{"operationId", bj::string(route.operation)},
+                       {"summary", summary},
+                       {"tags", bj::array{bj::value(tag_of(route.pattern))}}};
   operation["parameters"] = parameters_of(route);
   if (!route.body.empty() && has_schema(route.body)) {
     operation["requestBody"] = bj::object{{"content", json_content(route.body)}};

@@ -44,7 +44,8 @@ enum class Auth {
 
 struct RouteEntry {
   std::string_view method;
-  std::string_view pattern;  // below /api
+  std::string_view pattern;    // below /api
+  std::string_view operation;  // what generators of clients call it; nobody else has this name
   Auth auth;
   std::string_view permission;  // any of those named, separated by '|'; "-": membership is enough
   int status;                   // of success

@@ -236,7 +236,9 @@ asio::awaitable<Result<Sandbox>> create_sandbox(Control& control, CreateSandbox 
   auto inserted = control.store.sandboxes.insert_later(sandbox, db::Urgency::now, repeated.mark);
   sandbox.version = 1;
   if (control.events.heard()) control.events.publish({sandbox.organization_id, SandboxCreated{sandbox}});
-  auto report = co_await control.runner.ensure_running(sandbox.id, make_runner_spec(control.config, sandbox, false));
+  const bool names_user = !asked.user.value_or("").empty();
+  auto report =
+      co_await control.runner.ensure_running(sandbox.id, make_runner_spec(control.config, sandbox, false, names_user));
   if (!report) {
     log_warning("create sandbox " + sandbox.id + ": " + report.error().message());
     co_await give_up(control, sandbox, report.error());

@@ -142,6 +142,28 @@ TEST_CASE("time to live and auto-delete") {
   CHECK(bench.until([&] { return bench.state(mortal.id) == SandboxState::destroyed; }));
 }
 
+TEST_CASE("a parent whose time is over is looked at from time to time while it has forks, and goes after them") {
+  TestBench bench;
+  CreateSandbox create = bench.asked();
+  create.stop_minutes = 0;
+  create.ttl_minutes = 30;
+  const auto parent = bench.run(create_sandbox(bench.control(), create)).value();
+  const auto child = bench.run(fork_sandbox(bench.control(), bench.organization, parent.id, "child")).value();
+  bench.run(set_interval(bench.control(), bench.organization, child.id, Interval::ttl, 0)).value();
+  bench.clock.advance_minutes(30);
+  auto* live = bench.control().live.find(parent.id);
+  bench.life->reaper.look();
+  REQUIRE(live->acting);
+  REQUIRE(bench.until([&] { return !live->acting; }));
+  bench.life->reaper.look();
+  CHECK_FALSE(live->acting);
+  CHECK(bench.state(parent.id) == SandboxState::started);
+  bench.run(delete_sandbox(bench.control(), bench.organization, child.id)).value();
+  bench.clock.wall += 10'000, bench.clock.steady_ms += 10'000;
+  bench.life->reaper.look();
+  CHECK(bench.until([&] { return bench.state(parent.id) == SandboxState::destroyed; }));
+}
+
 TEST_CASE("a time to live that is set later counts from then") {
   TestBench bench;
   CreateSandbox create = bench.asked();

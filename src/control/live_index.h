@@ -30,6 +30,7 @@ struct LiveSandbox {
   bool activity_unsaved = false;
   bool warned = false;                    // of the coming stop, and usage noted
   bool acting = false;                    // the reaper is at it
+  model::ServiceMs rests_until = 0;       // after it was: not before then again
   std::optional<std::int64_t> cpu_noted;  // nanoseconds; idle_probe.h
   model::ServiceMs cpu_noted_at = 0;
   std::string socket;     // of its toolbox; empty while it does not run

@@ -27,6 +27,9 @@ constexpr std::int64_t kKeepDestroyedMs = 24 * 60 * kMinuteMs;
 constexpr std::int64_t kKeepExpiredMs = 2 * 24 * 60 * kMinuteMs;
 // An event is told this long before an idle sandbox is stopped, so that whoever wants it can say so.
 constexpr std::int64_t kWarnMs = kMinuteMs;
+// What could not be done (a parent has forks, a disk is full, the runner is away) is tried again after this: every
+// second it would fill the log and keep the database busy for as long as the reason lasts, which may be for ever.
+constexpr std::int64_t kAgainMs = 10'000;
 
 enum class Due { nothing, stop, pause, archive, destroy };
 
@@ -70,19 +73,21 @@ asio::awaitable<Result<void>> do_due(Control& control, Held& held, Due due) {
     case Due::archive:
       if (control.long_jobs.contains(held.sandbox.id)) co_return Result<void>{};
       co_return co_await begin_archiving(control, held);
-    case Due::destroy: {
-      const auto& head = held.sandbox.linked_sandbox_id;
-      if (head && control.live.find(*head) == nullptr) co_return co_await destroy_sandbox(control, held);
-      // The rule that a parent outlives its forks holds for timers too.
-      SB_CO_TRY(auto forks, co_await control.store.sandboxes.forks_of(held.sandbox.id, false));
-      if (!forks.empty()) co_return Result<void>{};
+    case Due::destroy:
       co_return co_await destroy_sandbox(control, held);
-    }
     case Due::pause:
     case Due::nothing:
       break;
   }
   co_return Result<void>{};
+}
+
+// The rule that a parent outlives its forks holds for timers too.
+asio::awaitable<bool> waits_for_forks(Control& control, const model::Sandbox& sandbox) {
+  const auto& head = sandbox.linked_sandbox_id;
+  if (head && control.live.find(*head) == nullptr) co_return false;
+  auto forks = co_await control.store.sandboxes.forks_of(sandbox.id, false);
+  co_return !forks || !forks->empty();
 }
 
 asio::awaitable<void> act(Control& control, std::string id) {
@@ -94,6 +99,7 @@ asio::awaitable<void> act(Control& control, std::string id) {
   if (live == nullptr) co_return;
   const Outlook now = outlook(control, *live, control.service.now());
   if (now.due == Due::nothing || now.in_ms > 0) co_return;
+  if (now.due == Due::destroy && co_await waits_for_forks(control, held.sandbox)) co_return;
   log_info("sandbox " + id + ": time to " +
            (now.due == Due::stop      ? "stop"
             : now.due == Due::pause   ? "pause"
@@ -133,7 +139,10 @@ asio::awaitable<bool> is_at_work(Control& control, std::string id) {
 
 asio::awaitable<void> act_when_idle(Control& control, std::string id) {
   if (!co_await is_at_work(control, id)) co_await act(control, id);
-  if (auto* live = control.live.find(id)) live->acting = false;
+  auto* live = control.live.find(id);
+  if (live == nullptr) co_return;
+  live->acting = false;
+  live->rests_until = control.service.now() + kAgainMs;
 }
 
 asio::awaitable<void> warn(Control& control, std::string id, std::string_view action, std::int64_t in_ms) {
@@ -153,7 +162,7 @@ void Reaper::look_at(const std::string& id, LiveSandbox& live, model::ServiceMs 
   if (next.due == Due::nothing || next.in_ms > kWarnMs) return;
   if (next.in_ms <= 0) {
     // A busy one is looked at again in a second; its state is about to change anyway.
-    if (control_.lines.busy(id) || live.acting) return;
+    if (control_.lines.busy(id) || live.acting || now < live.rests_until) return;
     live.acting = true;
     control_.tasks.spawn("idle sandbox", act_when_idle(control_, id));
     return;

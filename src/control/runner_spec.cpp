@@ -25,7 +25,8 @@ std::string hostname_of(const model::Sandbox& sandbox) {
 
 }  // namespace
 
-std::string make_toolbox_configuration(const ControlConfig& config, const model::Sandbox& sandbox, bool kept_disk) {
+std::string make_toolbox_configuration(const ControlConfig& config, const model::Sandbox& sandbox, bool kept_disk,
+                                       bool check_user) {
   bj::object env;
   for (const auto& [name, value] : sandbox.image.environment) env[name] = value;
   env["DAYTONA_SANDBOX_ID"] = sandbox.id;
@@ -42,10 +43,12 @@ std::string make_toolbox_configuration(const ControlConfig& config, const model:
       {"hostname", hostname_of(sandbox)},  {"cpus", sandbox.resources.cpu}};
   // Names of others in /etc/hosts that were of its last life.
   if (kept_disk) object["keptDisk"] = true;
+  if (check_user) object["checkUser"] = true;
   return json::serialize(object);
 }
 
-RunnerSpec make_runner_spec(const ControlConfig& config, const model::Sandbox& sandbox, bool must_exist) {
+RunnerSpec make_runner_spec(const ControlConfig& config, const model::Sandbox& sandbox, bool must_exist,
+                            bool check_user) {
   RunnerSpec spec;
   spec.layers = sandbox.image.layers;
   spec.base = sandbox.image.base;
@@ -59,7 +62,7 @@ RunnerSpec make_runner_spec(const ControlConfig& config, const model::Sandbox& s
     if (auto networks = model::parse_network_list(*sandbox.network_allow_list)) spec.allow = std::move(*networks);
   }
   spec.linked_to = sandbox.linked_sandbox_id.value_or("");
-  spec.toolbox = make_toolbox_configuration(config, sandbox, must_exist);
+  spec.toolbox = make_toolbox_configuration(config, sandbox, must_exist, check_user);
   spec.must_exist = must_exist;
   return spec;
 }

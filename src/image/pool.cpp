@@ -208,6 +208,11 @@ void Pool::remove_instance() {
   (void)os::remove_tree_at(root(), "i/" + config_.instance);
 }
 
+Result<std::size_t> Pool::remove_unused_quotas() {
+  if (!own_file_system_ || !hard_limits()) return std::size_t{0};
+  return unused_quotas_.remove(root_.get());
+}
+
 Result<void> Pool::sync() {
   if (kind_ == PoolKind::directories) return {};
   return os::btrfs::sync(root());

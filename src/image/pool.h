@@ -99,6 +99,9 @@ class Pool {
   Result<void> sync();
   // Grows the file when little is free and the host has room. True when it grew.
   Result<bool> grow_if_needed();
+  // In a file system of its own: removes quota groups that were unused at the last call too. How many; one call at a
+  // time.
+  Result<std::size_t> remove_unused_quotas();
   // Inode numbers in `layers` must stay below the seed's: call after an import.
   Result<void> layers_grew();
 
@@ -120,6 +123,7 @@ class Pool {
   PoolKind kind_ = PoolKind::directories;
   os::btrfs::Quotas quotas_ = os::btrfs::Quotas::none;
   bool own_file_system_ = false;
+  os::btrfs::UnusedQuotas unused_quotas_;
   std::string complaint_;
   UniqueFd image_file_;
   UniqueFd loop_;

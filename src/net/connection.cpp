@@ -13,8 +13,6 @@
 namespace sebring::net {
 namespace {
 
-// What a handler left unread is thrown away up to here, so that the connection can go on; above, it is closed.
-constexpr std::size_t kDrainBytesMax = 256 * 1024;
 // After an early answer the client may still be sending; closing at once would make its kernel drop our answer.
 constexpr std::chrono::seconds kLinger{2};
 // Waited with for the next request: what an idle connection holds. Most heads are shorter.
@@ -59,6 +57,18 @@ void Connection::finish_soon() {
 
 void Connection::close() {
   if (stream_) stream_->close();
+}
+
+bool Connection::turn_away(std::string_view why) {
+  const bool waits = exchange_ ? exchange_->status_sent() == 0 : on_short_way_ && !short_way_->answers();
+  if (!stream_ || !waits) return false;
+  const Response response = head_error_(503, why);
+  std::string text = closing_answer(response);
+  if (!exchange_ || exchange_->request().method != "HEAD") text += response.body;
+  // Once more where it was a connection's turn to wait; a client that took nothing of earlier answers hears nothing.
+  if (stream_->write_now(asio::buffer(text)) == 0) stream_->write_now(asio::buffer(text));
+  stream_->shutdown_write();  // what the handler says from here on fails
+  return true;
 }
 
 void Connection::check(Steady::time_point now) {
@@ -219,13 +229,18 @@ asio::awaitable<void> Connection::linger() {
   }
 }
 
-asio::awaitable<void> Connection::refuse(int status, std::string why) {
-  Response response = head_error_(status, why);
+std::string Connection::closing_answer(const Response& response) {
   std::string head =
       "HTTP/1.1 " + std::to_string(response.status) + " " + std::string(reason_phrase(response.status)) + "\r\n";
   for (const Header& header : response.headers)
     head.append(header.name).append(": ").append(header.value).append("\r\n");
   head += "Content-Length: " + std::to_string(response.body.size()) + "\r\nConnection: close\r\n\r\n";
+  return head;
+}
+
+asio::awaitable<void> Connection::refuse(int status, std::string why) {
+  const Response response = head_error_(status, why);
+  const std::string head = closing_answer(response);
   if (auto written = co_await stream_->write2(asio::buffer(head), asio::buffer(response.body)); !written) co_return;
   co_await linger();
 }

@@ -13,6 +13,9 @@ namespace sebring::net {
 
 class ExchangeImpl;
 
+// What a handler left unread is thrown away up to here, so that the connection can go on; above, it is closed.
+constexpr std::size_t kDrainBytesMax = 256 * 1024;
+
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::unique_ptr<ByteStream> stream, std::string peer, const ServerLimits& limits, const Handler& handler,
@@ -21,6 +24,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Ends it: at once when idle, else after the current exchange.
   void finish_soon();
   void close();
+  // Says 503 and why to a client that waits for an answer of which nothing was sent, and nothing after that. false:
+  // there is none.
+  bool turn_away(std::string_view why);
   // Closes it when its deadline is over; ends a body that has stalled; tells who watches for the client's end.
   void check(Steady::time_point now);
 
@@ -35,6 +41,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   asio::awaitable<bool> serve_one();
   void check_body(Steady::time_point now);
   asio::awaitable<void> refuse(int status, std::string why);
+  static std::string closing_answer(const Response& response);
   asio::awaitable<bool> drain(ExchangeImpl& exchange);
   asio::awaitable<void> linger();
 

@@ -43,6 +43,13 @@ std::optional<std::uint64_t> ExchangeImpl::content_length() const {
   return length ? *length : 0;
 }
 
+std::uint64_t ExchangeImpl::body_left() const {
+  if (direct_left_) return *direct_left_;
+  if (!parser_ || parser_->chunked()) return 0;
+  const auto left = parser_->content_length_remaining();
+  return left ? *left : 0;
+}
+
 asio::awaitable<Result<std::size_t>> ExchangeImpl::read_some(asio::mutable_buffer into) {
   if (!parser_) co_return std::size_t{0};
   struct Reading {
@@ -159,6 +166,8 @@ asio::awaitable<Result<std::string>> ExchangeImpl::read_all(std::size_t bytes_ma
 
 std::string ExchangeImpl::head_text(int status, std::string_view reason, const Headers& headers,
                                     std::optional<std::uint64_t> length) {
+  // More than the connection would read past for the sake of the next request: who is told reads no promise into it.
+  if (body_left() > kDrainBytesMax) keep_alive_ = false;
   std::string text;
   text.reserve(256);
   char number[24];
@@ -182,7 +191,7 @@ std::string ExchangeImpl::head_text(int status, std::string_view reason, const H
     append_number(*length);
     text += "\r\n";
   }
-  if (!keep_alive_) {
+  if (!keep_alive_ || connection_.stopping_) {
     text += "Connection: close\r\n";
   } else if (request().version_minor == 0) {
     text += "Connection: keep-alive\r\n";

@@ -32,6 +32,8 @@ class ExchangeImpl final : public Exchange {
   std::unique_ptr<ByteStream> take_stream(std::string& already_read) override;
 
   bool keep_alive() const { return keep_alive_; }
+  // Known bytes of the request's body that nobody has read yet; 0 where their number is not known.
+  std::uint64_t body_left() const;
   RawBody raw_body() override;
   RawBody raw_answer() override;
   bool body_read() const override { return body_done(); }

@@ -24,6 +24,9 @@ namespace {
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 // Out of descriptors or memory: wait for some to come back instead of spinning.
 constexpr std::chrono::milliseconds kAcceptPause{50};
+// For a last word to pass through what carries TLS, and for what a client is still sending: unread, it would make the
+// kernel drop the word.
+constexpr std::chrono::milliseconds kFarewellTime{100};
 
 std::string peer_text(const sockaddr_storage& address) {
   if (address.ss_family == AF_INET) {
@@ -187,13 +190,17 @@ class ServerImpl final : public Server {
     asio::co_spawn(state_->executor, state_->serve(std::move(connected), std::move(peer)), asio::detached);
   }
 
-  asio::awaitable<void> stop(std::chrono::milliseconds grace) override {
+  asio::awaitable<void> stop(std::chrono::milliseconds grace, std::string farewell) override {
     auto state = state_;
     state->stopping = true;
     close_listeners();
     for (Connection* connection : state->connections) connection->finish_soon();
-    const auto end = Steady::now() + grace;
-    while (!state->connections.empty() && Steady::now() < end) co_await sleep_for(std::chrono::milliseconds(10));
+    co_await until_empty(*state, grace);
+    bool told = false;
+    if (!farewell.empty()) {
+      for (Connection* connection : state->connections) told |= connection->turn_away(farewell);
+    }
+    if (told) co_await until_empty(*state, kFarewellTime);
     for (Connection* connection : state->connections) connection->close();
     state->sweep.cancel();
   }
@@ -201,6 +208,10 @@ class ServerImpl final : public Server {
   std::size_t connections() const override { return state_->connections.size(); }
 
  private:
+  static asio::awaitable<void> until_empty(const State& state, std::chrono::milliseconds at_most) {
+    const auto end = Steady::now() + at_most;
+    while (!state.connections.empty() && Steady::now() < end) co_await sleep_for(std::chrono::milliseconds(10));
+  }
   void start_sweeping() {
     if (state_->sweeping) return;
     state_->sweeping = true;

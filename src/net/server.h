@@ -41,8 +41,9 @@ class Server {
   virtual Result<void> listen_unix(const std::string& path, unsigned mode) = 0;
   // Serves a connection that somebody else accepted. `peer`: what Exchange::peer() says.
   virtual void serve(Socket connected, std::string peer) = 0;
-  // Accepts no more; connections end after their current exchange, at the latest after `grace`.
-  virtual asio::awaitable<void> stop(std::chrono::milliseconds grace) = 0;
+  // Accepts no more; connections end after their current exchange, at the latest after `grace`. Who is still waiting
+  // for an answer then is told 503 and `farewell`; without one the connection is cut.
+  virtual asio::awaitable<void> stop(std::chrono::milliseconds grace, std::string farewell = {}) = 0;
   virtual std::size_t connections() const = 0;
 };
 

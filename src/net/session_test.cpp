@@ -51,6 +51,9 @@ asio::awaitable<void> handle(Exchange& exchange) {
       co_await (*socket)->send_text("got " + (*message)->data);
       if ((*message)->data == "bye") co_await (*socket)->close(4001, "why not");
     }
+  } else if (path == "/slow") {
+    co_await sleep_for(std::chrono::milliseconds(100));
+    co_await exchange.respond(Response::text(200, "slow"));
   } else if (path == "/wait") {
     co_await exchange.client_gone();
   } else if (path == "/watch") {
@@ -100,6 +103,7 @@ class Rig {
     }
   }
   std::uint16_t port() const { return port_; }
+  Server& server() { return *server_; }
 
  private:
   asio::io_context io_;
@@ -146,6 +150,10 @@ asio::awaitable<void> bad_input(Rig& rig) {
   CHECK((co_await rig.raw(
              "POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabcdeGET /stream HTTP/1.0\r\n\r\n"))
             .ends_with("piece0;piece1;piece2;"));
+  // Who sends more than is read past is told that the connection ends.
+  const std::string unread = co_await rig.raw("POST /unread HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n" +
+                                              std::string(1'000'000, 'x'));
+  CHECK(unread.ends_with("Connection: close\r\n\r\nearly"));
 }
 
 asio::awaitable<void> client_side(Rig& rig) {
@@ -241,6 +249,46 @@ asio::awaitable<void> trickling_body(Rig& rig) {
   auto got = co_await (*stream)->read_some(asio::buffer(piece));
   REQUIRE(got.has_value());
   CHECK(std::string_view(piece, *got).starts_with("HTTP/1.1 200 "));
+}
+
+asio::awaitable<std::string> answer_when_stopped(Rig& rig, std::string request, std::chrono::milliseconds grace,
+                                                 std::string farewell) {
+  auto stream = co_await connect_tcp("127.0.0.1", rig.port());
+  co_await (*stream)->write(asio::buffer(request));
+  co_await sleep_for(std::chrono::milliseconds(30));
+  co_await rig.server().stop(grace, farewell);
+  co_return co_await Rig::read_to_end(**stream);
+}
+
+TEST_CASE("a server that stops answers whom it keeps waiting") {
+  constexpr std::chrono::milliseconds kSoon{20};
+  constexpr std::chrono::seconds kLong{30};
+  struct Row {
+    const char* request;
+    std::chrono::milliseconds grace;
+    const char* farewell;
+    const char* start;
+    const char* end;
+  } rows[] = {
+      {"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n", kSoon, "come back", "HTTP/1.1 503 ",
+       "Connection: close\r\n\r\ncome back"},
+      {"HEAD /wait HTTP/1.1\r\nHost: a\r\n\r\n", kSoon, "come back", "HTTP/1.1 503 ", "Connection: close\r\n\r\n"},
+      {"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf", kSoon, "come back", "HTTP/1.1 503 ",
+       "come back"},
+      {"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n", kSoon, "", "", ""},
+      {"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n", kLong, "come back", "HTTP/1.1 200 ", "Connection: close\r\n\r\nslow"},
+      {"GET /stream HTTP/1.1\r\nHost: a\r\n\r\n", kSoon, "come back", "HTTP/1.1 200 ", "0\r\n\r\n"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.request);
+    std::string answer;
+    Rig().run([&](Rig& rig) -> asio::awaitable<void> {
+      answer = co_await answer_when_stopped(rig, row.request, row.grace, row.farewell);
+    });
+    CAPTURE(answer);
+    CHECK(answer.starts_with(row.start));
+    CHECK(answer.ends_with(row.end));
+    CHECK(answer.empty() == (*row.start == '\0'));
+  }
 }
 
 TEST_CASE("several requests on one connection, byte for byte") { Rig().run(keep_alive); }

@@ -27,6 +27,8 @@ class ShortWay {
   virtual asio::awaitable<End> finish(ByteStream& client) = 0;
   // On which the request was asked already, with what was read of its answer; nullptr: it has to be asked again.
   virtual std::unique_ptr<ClientConnection> take_asked() = 0;
+  // Whether something of the present answer may have been sent.
+  virtual bool answers() const = 0;
   // The client has gone: finish() ends soon.
   virtual void client_gone() = 0;
 };

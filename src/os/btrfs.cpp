@@ -9,9 +9,12 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
+#include <vector>
 
 #include "os/file.h"
 
@@ -176,6 +179,74 @@ Result<Usage> usage(int subvolume) {
   if (limited && (le64toh(limit.flags) & BTRFS_QGROUP_LIMIT_MAX_RFER)) usage.limit = le64toh(limit.max_rfer);
   if (usage.limit == ~std::uint64_t{0}) usage.limit = 0;
   return usage;
+}
+
+namespace {
+
+// The next groups of subvolumes from `from` on that are empty; `from` becomes the one behind the last that was looked
+// at, 0 at the end.
+Result<std::vector<std::uint64_t>> empty_groups(int directory, std::uint64_t& from) {
+  constexpr std::uint64_t kLast = (std::uint64_t{1} << 48) - 1;  // above: groups of groups
+  btrfs_ioctl_search_args arguments{};
+  arguments.key.tree_id = BTRFS_QUOTA_TREE_OBJECTID;
+  arguments.key.min_type = arguments.key.max_type = BTRFS_QGROUP_INFO_KEY;
+  arguments.key.min_offset = from;
+  arguments.key.max_offset = kLast;
+  arguments.key.max_transid = ~std::uint64_t{0};
+  arguments.key.nr_items = 4096;  // as many as the buffer takes
+  from = 0;
+  if (::ioctl(directory, BTRFS_IOC_TREE_SEARCH, &arguments) < 0) {
+    if (errno == ENOENT) return std::vector<std::uint64_t>{};  // quotas are off
+    return fail_errno(errno, "read the quota tree");
+  }
+  std::vector<std::uint64_t> empty;
+  const char* at = arguments.buf;
+  for (std::uint32_t i = 0; i < arguments.key.nr_items; ++i) {
+    btrfs_ioctl_search_header header;
+    std::memcpy(&header, at, sizeof header);
+    btrfs_qgroup_info_item info{};
+    std::memcpy(&info, at + sizeof header, std::min<std::size_t>(sizeof info, header.len));
+    at += sizeof header + header.len;
+    if (info.rfer == 0 && info.excl == 0) empty.push_back(header.offset);
+    from = header.offset + 1;
+  }
+  return empty;
+}
+
+Result<bool> has_subvolume(int directory, std::uint64_t id) {
+  btrfs_ioctl_search_args arguments{};
+  arguments.key.tree_id = BTRFS_ROOT_TREE_OBJECTID;
+  arguments.key.min_objectid = arguments.key.max_objectid = id;
+  arguments.key.min_type = arguments.key.max_type = BTRFS_ROOT_ITEM_KEY;
+  arguments.key.max_offset = arguments.key.max_transid = ~std::uint64_t{0};
+  arguments.key.nr_items = 1;
+  if (::ioctl(directory, BTRFS_IOC_TREE_SEARCH, &arguments) < 0) return fail_errno(errno, "look for a subvolume");
+  return arguments.key.nr_items > 0;
+}
+
+}  // namespace
+
+Result<std::size_t> UnusedQuotas::remove(int directory) {
+  std::set<std::uint64_t> unused;
+  std::uint64_t from = BTRFS_FIRST_FREE_OBJECTID;
+  do {
+    SB_TRY(auto groups, empty_groups(directory, from));
+    for (const std::uint64_t group : groups) {
+      SB_TRY(const bool used, has_subvolume(directory, group));
+      if (!used) unused.insert(group);
+    }
+  } while (from != 0);
+  std::size_t removed = 0;
+  for (auto one = unused.begin(); one != unused.end();) {
+    btrfs_ioctl_qgroup_create_args arguments{};
+    arguments.create = 0;
+    arguments.qgroupid = *one;
+    const bool gone = seen_.contains(*one) && ::ioctl(directory, BTRFS_IOC_QGROUP_CREATE, &arguments) == 0;
+    removed += gone;
+    one = gone ? unused.erase(one) : std::next(one);
+  }
+  seen_ = std::move(unused);
+  return removed;
 }
 
 Result<void> sync(int directory) {

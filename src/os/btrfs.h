@@ -2,6 +2,7 @@
 // btrfs by ioctl: subvolumes, snapshots, limits. `directory` arguments are descriptors of directories opened for
 // reading (not O_PATH); names are single components.
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "base/result.h"
@@ -46,6 +47,18 @@ struct Usage {
   std::uint64_t limit = 0;
 };
 Result<Usage> usage(int subvolume);
+
+// Removes quota groups of subvolumes that are gone. Kernels before 6.11 leave every one behind, later ones that of a
+// subvolume whose copies outlived it; in a pool of years they would be millions, which a mount reads one by one.
+class UnusedQuotas {
+ public:
+  // Removes those that were without a subvolume and empty at the last look too: that of a subvolume which is just being
+  // made looks the same for a moment. Returns how many.
+  Result<std::size_t> remove(int directory);
+
+ private:
+  std::set<std::uint64_t> seen_;
+};
 
 // Commits everything; wakes the cleaner.
 Result<void> sync(int directory);

@@ -156,6 +156,7 @@ class PreviewShortWay final : public net::ShortWay {
       return false;
     }
     use_.emplace(shared_.activity.use(upstream_.sandbox_id));
+    answers_ = false;
     sent_ = server_->ask_now(out_);
     return true;
   }
@@ -168,6 +169,7 @@ class PreviewShortWay final : public net::ShortWay {
   }
 
   std::unique_ptr<net::ClientConnection> take_asked() override { return std::move(server_); }
+  bool answers() const override { return answers_; }
   void client_gone() override {
     client_has_gone_ = true;
     if (server_) server_->close();
@@ -197,6 +199,7 @@ class PreviewShortWay final : public net::ShortWay {
       out_ += body;
       body = {};
     }
+    answers_ = true;
     const std::size_t sent = client.write_now(asio::buffer(out_), asio::buffer(body));
     if (sent < out_.size() + body.size()) {
       // Others use out_ meanwhile.
@@ -274,6 +277,7 @@ class PreviewShortWay final : public net::ShortWay {
   std::optional<net::OpenCounts::Hold> hold_;
   std::optional<ActivityKeeper::Use> use_;
   bool sent_ = false;
+  bool answers_ = false;
   bool client_has_gone_ = false;
 };
 

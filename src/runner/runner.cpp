@@ -36,6 +36,7 @@ constexpr std::chrono::milliseconds kServerGrace{300};
 // Whoever stops us loses patience after a few seconds; the next start finishes what is left.
 constexpr int kCleanupMilliseconds = 3'000;
 constexpr std::chrono::seconds kPoolCheck{5};
+constexpr int kQuotaCheck = 60;  // pool checks: of what is left behind by some sandboxes, nothing is urgent
 
 void say(const std::string& text) { std::fprintf(stderr, "runner: %s\n", text.c_str()); }
 
@@ -153,6 +154,11 @@ class Runner {
       workers_->post([this](runtime::Host::Wires&) {
         if (auto grown = host_->pool().grow_if_needed(); !grown) say(grown.error().message());
       });
+      if (pool_checks_++ % kQuotaCheck == 0) {
+        workers_->post([this](runtime::Host::Wires&) {
+          if (auto removed = host_->pool().remove_unused_quotas(); !removed) say(removed.error().message());
+        });
+      }
       watch_pool();
     });
   }
@@ -161,6 +167,7 @@ class Runner {
   asio::io_context io_{1};
   asio::signal_set signals_;
   asio::steady_timer pool_timer_;
+  int pool_checks_ = 0;
   std::optional<net::Pulse> pulse_;
   std::unique_ptr<runtime::Host> host_;
   std::unique_ptr<Journal> journal_;

@@ -2,6 +2,7 @@
 // The inside half of a slot: what the toolbox process does between its start and the moment it serves a sandbox.
 // The other half, which prepares namespaces and mounts from outside, is in runtime/.
 #include <cstdint>
+#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -26,8 +27,11 @@ struct Entered {
   std::string configuration;  // JSON, written by control, opaque to the runner; toolbox/configuration.h reads it
 };
 
+// May refuse a configuration, once the image's root is in place: its error is the slot's answer.
+using CheckConfiguration = std::function<Result<void>(const std::string& configuration)>;
+
 // Runs the slot's protocol on kControlFd: joins its namespaces, prepares, waits, enters the image's root, answers,
 // drops privileges. Ends the process when the runner goes away before the slot was taken. Call first thing in main().
-Result<Entered> wait_in_slot();
+Result<Entered> wait_in_slot(const CheckConfiguration& check = {});
 
 }  // namespace sebring::slot

@@ -132,7 +132,7 @@ Result<Entered> take_order(os::Message& message, UniqueFd& root) {
 
 }  // namespace
 
-Result<Entered> wait_in_slot() {
+Result<Entered> wait_in_slot(const CheckConfiguration& check) {
   ::prctl(PR_SET_DUMPABLE, 0);
   ::umask(022);
   ::signal(SIGPIPE, SIG_IGN);
@@ -149,6 +149,9 @@ Result<Entered> wait_in_slot() {
   os::Message message = receive(kMessageBytesMax);  // the wait in the pool
   UniqueFd root;
   auto entered = take_order(message, root);
+  if (entered && check) {
+    if (auto good = check(entered->configuration); !good) entered = std::unexpected(std::move(good).error());
+  }
   // Answer first: a request waits in the socket's backlog meanwhile, and this takes as long as the way here.
   report(entered ? Result<void>{} : Result<void>(std::unexpected(entered.error())));
   SB_CHECK(drop_privileges());

@@ -29,6 +29,7 @@ Result<Configuration> parse_configuration(std::string_view json) {
   configuration.log_dir = reader.text("logDir").value_or("");
   configuration.cpus = reader.number("cpus").value_or(0);
   configuration.kept_disk = reader.boolean("keptDisk").value_or(false);
+  configuration.check_user = reader.boolean("checkUser").value_or(false);
   SB_CHECK(reader.finish());
   if (!configuration.work_dir.empty() && configuration.work_dir[0] != '/') configuration.work_dir.insert(0, "/");
   return configuration;

@@ -10,6 +10,7 @@
 //    "cpus": 1.5,                 its share, for GET /system/metrics; absent: what the kernel lets us run on. A later
 //                                 change comes with the requests (metrics.h)
 //    "keptDisk": true,            the disk is of an earlier life
+//    "checkUser": true,           the user is not the image's own: the slot is refused where the image does not know it
 //    "logDir": "/..."}            for session logs; absent: chosen here
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ struct Configuration {
   std::string log_dir;
   double cpus = 0;
   bool kept_disk = false;
+  bool check_user = false;
 };
 
 Result<Configuration> parse_configuration(std::string_view json);

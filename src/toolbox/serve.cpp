@@ -108,6 +108,15 @@ net::Response head_error(int status, std::string_view why) {
 
 }  // namespace
 
+Result<void> check_user(const std::string& configuration) {
+  // Most do not ask, and are not read twice.
+  if (!configuration.contains("\"checkUser\"")) return {};
+  SB_TRY(const Configuration asked, parse_configuration(configuration));
+  if (!asked.check_user) return {};
+  SB_CHECK(find_identity(asked.user, read_account_files()));
+  return {};
+}
+
 Result<void> serve(ServeOptions options) {
   SB_TRY(Configuration configuration, parse_configuration(options.configuration));
   const AccountFiles files = read_account_files();

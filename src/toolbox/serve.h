@@ -19,6 +19,9 @@ struct ServeOptions {
   UniqueFd git_helper;
 };
 
+// Whether the image knows the user, where the configuration asks for it (checkUser).
+Result<void> check_user(const std::string& configuration);
+
 // Serves until the process is ended. Returns only when it can not start.
 Result<void> serve(ServeOptions options);
 

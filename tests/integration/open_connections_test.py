@@ -18,6 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "faults"))
 from harness import ServerTest, free_port
 from reach_rig import Reach, eventually
 from traces import ask_runner
+from transitions import DEAF
 from ws import WebSocket
 
 MIB = 1 << 20
@@ -315,12 +316,20 @@ class OpenConnections(ServerTest):
 
     def test_server_stops(self):
         held = self.everything()
+        slow = self.box()
+        self.server.execute(slow, DEAF)
+        held.http("stop", "POST", f"/api/sandbox/{slow}/stop", "")
+        self.assertTrue(eventually(lambda: self.state(slow) == "stopping"))
         os.kill(self.server.role_pid("control"), signal.SIGTERM)
         ends = held.outcomes()
+        for name in ("execute", "upload", "stop"):
+            self.assertEqual(ends[name][0][0], 503, (name, ends[name]))
+            self.assertEqual(ends[name][0][1]["statusCode"], 503)
         for name in ("pty", "log", "interpreter", "preview socket"):
             self.assertEqual(ends[name][0], ("close", 1012, "the server is about to start anew"), name)
         self.server.wait_serving(60)
         self.assertEqual(self.state(held.box), "started")
+        self.assertTrue(eventually(lambda: self.state(slow) == "stopped", 60), "what was asked for is brought to its end")
 
 
 if __name__ == "__main__":

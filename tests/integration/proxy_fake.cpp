@@ -89,6 +89,7 @@ class CountedWay final : public net::ShortWay {
     co_return end;
   }
   std::unique_ptr<net::ClientConnection> take_asked() override { return way_->take_asked(); }
+  bool answers() const override { return way_->answers(); }
   void client_gone() override { way_->client_gone(); }
 
  private:

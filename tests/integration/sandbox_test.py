@@ -207,6 +207,14 @@ class BadInput(SandboxTest):
             self.assertEqual(list(answer)[:5], ["path", "timestamp", "statusCode", "error", "message"])
         self.assertEqual(len(self.api("GET", "/api/sandbox?limit=200")[1]["items"]), before)
 
+    def test_unknown_user(self):
+        """Not started and dead a moment later."""
+        status, body = self.api("POST", "/api/sandbox", {"name": "of-nobody", "user": "nobodyX"})
+        self.assertEqual((status, "nobodyX" in body["message"]), (400, True), body)
+        self.assertEqual(self.api("GET", "/api/sandbox/of-nobody")[0], 404)
+        self.assertEqual(self.run_in(self.box(user="root"), "id -u"), (0, "0\n"))
+        self.assertEqual(self.run_in(self.box(user="4321"), "id -u"), (0, "4321\n"))
+
     def test_wrong_calls(self):
         box = self.box()
         rows = [("GET", "/api/sandbox/none", 404), ("POST", "/api/sandbox/none/start", 404), ("DELETE", "/api/sandbox/none", 404),

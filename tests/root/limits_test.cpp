@@ -1,6 +1,9 @@
 // R1, R2: reaching a limit hurts that sandbox only, and it can still be stopped, started and deleted.
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "fixture.h"
 #include "os/pidfd.h"
 
@@ -93,6 +96,36 @@ TEST_CASE("limits change while it runs") {
   REQUIRE(runtime::apply_limits(machine.host(), container.index, limits).has_value());
   CHECK(run(container, "probe memory 100").status == 137);
   machine.destroy(std::move(container));
+}
+
+TEST_CASE("no quota group outlives its subvolume for long, nor where a copy outlived the original") {
+  auto& machine = Machine::get();
+  auto& pool = machine.host().pool();
+  if (pool.kind() != image::PoolKind::loop || !pool.hard_limits()) return;
+  const auto look = [&pool] {
+    REQUIRE(pool.sync().has_value());
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));
+    auto gone = pool.remove_unused_quotas();
+    REQUIRE(gone.has_value());
+    return *gone;
+  };
+  // The kernel drops subvolumes when it likes to; it leaves a group behind where the original was dropped first.
+  std::size_t removed = 0;
+  for (int round = 0; round < 10 && removed == 0; ++round) {
+    auto parent = machine.start(machine.spec());
+    run(parent, "dd if=/dev/urandom of=/home/data bs=1M count=5 2>/dev/null; sync", 0);
+    REQUIRE(pool.copy_upper(parent.upper, "u-outlives", 64 << 20).has_value());
+    machine.destroy(std::move(parent));
+    for (int i = 0; i < 5; ++i) removed += look();
+    REQUIRE(pool.destroy_upper("u-outlives").has_value());
+    for (int i = 0; i < 10 && removed == 0; ++i) removed += look();
+  }
+  CHECK(removed > 0);
+  // Those of living subvolumes stay.
+  auto living = machine.start(machine.spec());
+  for (int i = 0; i < 3; ++i) look();
+  CHECK(run(living, "dd if=/dev/urandom of=/home/large bs=1M count=100", 0).text.find("quota") != std::string::npos);
+  machine.destroy(std::move(living));
 }
 
 TEST_CASE("a fork is a copy as of now; both may then write their whole plan") {
