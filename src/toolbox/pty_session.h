@@ -16,10 +16,10 @@
 
 namespace sebring::toolbox {
 
-inline constexpr std::size_t kPtyInputBytesMax = 64 * 1024;  // of one message
+inline constexpr std::size_t kPtyInputBytesMax = 64 * 1024;     // of one message
 inline constexpr std::size_t kPtyInputWaitingMax = 256 * 1024;  // that nobody in the terminal reads
-inline constexpr std::size_t kPtyClientsMax = 64;            // of one terminal
-inline constexpr std::size_t kPtyQueueBytesMax = 1 << 20;    // for one client; then the terminal waits for it
+inline constexpr std::size_t kPtyClientsMax = 64;               // of one terminal
+inline constexpr std::size_t kPtyQueueBytesMax = 1 << 20;       // for one client; then the terminal waits for it
 // How long it waits before that client is closed: shorter when others have to wait with it.
 inline constexpr std::chrono::seconds kPtyStallAlone{5};
 inline constexpr std::chrono::seconds kPtyStallAmongOthers{1};
