@@ -96,10 +96,9 @@ class ChildProcess final : public Process, public std::enable_shared_from_this<C
 
   asio::awaitable<void> kill_tree() override;
 
-  void signal_session(int signal) override {
-    signal_group(signal);
+  void signal_session(int signal, bool own_group) override {
     for (const ProcessEntry& member : session()) {
-      if (ended_ || member.group != pid_) ::kill(member.pid, signal);
+      if (own_group || member.group != pid_) ::kill(member.pid, signal);
     }
   }
 

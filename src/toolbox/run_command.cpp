@@ -157,7 +157,8 @@ asio::awaitable<Result<CommandResult>> run_command(Context& context, net::Exchan
       co_await (collect(context.io, process, collector) || deadline(context.io, timeout) || exchange.client_gone());
   if (first.index() == 1) {
     guard.release();
-    process->signal_session(SIGKILL);
+    process->signal_group(SIGKILL);
+    process->signal_session(SIGKILL, false);
     co_return fail(Errc::timed_out, "command execution timeout", "PROCESS_EXECUTION_TIMEOUT");
   }
   if (first.index() == 2) co_return fail(Errc::cancelled, "the client has gone");

@@ -22,6 +22,8 @@ constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kInlineCommandMax = 4 * 1024;
 // Looks for members of the session that outlive their shell: nothing tells us when the last one goes.
 constexpr std::chrono::milliseconds kSessionLook{20};
+// For a shell that does nothing else, to end by SIGTERM.
+constexpr std::chrono::milliseconds kQuickEnd{50};
 // Between looks at a shell that has not reported: the first is soon, a long command costs no more than the last.
 constexpr std::chrono::milliseconds kFirstShellLook{200};
 constexpr std::chrono::milliseconds kLastShellLook{5000};
@@ -358,15 +360,29 @@ asio::awaitable<void> ShellSession::watch_job(std::shared_ptr<ShellSession> self
   self->watching_job_ = false;
 }
 
+asio::awaitable<void> ShellSession::wait_until_ended(Steady::time_point deadline) {
+  while (!ended_ && co_await ended_event_.changed(ended_event_.version(), deadline)) {
+  }
+}
+
 asio::awaitable<void> ShellSession::end() {
   auto self = shared_from_this();
   const auto deadline = Steady::now() + kSessionGrace;
-  process_->signal_session(SIGTERM);
-  process_->signal_session(SIGCONT);  // what is stopped takes no SIGTERM
-  while (!ended_ && co_await ended_event_.changed(ended_event_.version(), deadline)) {
+  const bool without_shell = ended_;
+  if (!without_shell) {
+    process_->signal_group(SIGTERM);
+    process_->signal_group(SIGCONT);  // what is stopped takes no SIGTERM
+    // Most sessions are a shell at rest, which ends at once and leaves nobody to look for.
+    co_await wait_until_ended(Steady::now() + kQuickEnd);
+  }
+  bool alive = !ended_ || process_->session_alive();
+  if (alive) {
+    process_->signal_session(SIGTERM, without_shell);
+    process_->signal_session(SIGCONT, without_shell);
+    co_await wait_until_ended(deadline);
+    alive = process_->session_alive();
   }
   auto pause = std::chrono::milliseconds(1);
-  bool alive = process_->session_alive();
   while (alive && Steady::now() < deadline) {
     asio::steady_timer timer(context_.io, pause);
     co_await timer.async_wait(kToken);

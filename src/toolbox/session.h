@@ -127,6 +127,7 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   bool shell_stopped();
   void end_shell(std::string_view why);
   void give_up_waiting(const std::string& why);
+  asio::awaitable<void> wait_until_ended(Steady::time_point deadline);
   void forget_oldest();
   bool make_room(std::size_t text_bytes);
 

@@ -460,7 +460,7 @@ class StoppedShell(SessionCase):  # takes half a minute, so once only
                 self.expect_error(answer.result(60), 410, "SESSION_ENDED", "is stopped")
         for name in (middle, idle):
             self.expect_error(self.toolbox.post(f"/process/session/{name}/exec", {"command": "echo never"}), 410, "SESSION_ENDED")
-        self.assertFalse(alive(pid))
+        eventually(lambda: not alive(pid))
         pid = int(self.toolbox.get(running + "/logs").json["stdout"].split()[0])
         os.kill(pid, signal.SIGCONT)
         eventually(lambda: self.toolbox.get(running).json.get("exitCode") == 0)
