@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,8 @@ struct Context {
   UniqueFd self_executable;             // this program, executed again as the user for file operations
   double cpus = 0;                      // the sandbox's share of processors; 0: unknown
   UniqueFd git_helper;                  // the program for git operations (StartSpec::executable); may be invalid
+  // What commands have printed and their clients have not taken yet.
+  std::shared_ptr<std::size_t> output_bytes = std::make_shared<std::size_t>(0);
 };
 
 // Each group adds its routes; objects that live on are owned by the returned-to router's handlers (shared_ptr).

@@ -11,6 +11,9 @@ const Module = require('module');
 
 const channel = new net.Socket({ fd: 3, readable: true, writable: true });
 const { parse: fromJson, stringify: toJson } = JSON;  // as user code may replace them
+const { from: toBytes } = Buffer;
+// Without surrogates that have no partner, which are no text to anybody else.
+const printable = (text) => toBytes(String(text)).toString();
 const send = (message) => channel.write(toJson(message) + '\n');
 const SELF = 'sebring-interpreter';
 
@@ -135,12 +138,12 @@ async function execute(code, language) {
 function describe(error) {
   if (!(error instanceof Error) && !util.types.isNativeError(error)) {
     const value = util.inspect(error);
-    return { type: 'error', name: 'Error', value, traceback: `${value}\n` };
+    return { type: 'error', name: 'Error', value: printable(value), traceback: printable(`${value}\n`) };
   }
   const lines = String(error.stack || error).split('\n');
   const ours = lines.findIndex((line) => /^ {4}at /.test(line) && (line.includes(SELF) || line.includes('node:vm')));
   const stack = (ours < 0 ? lines : lines.slice(0, ours)).join('\n');
-  return { type: 'error', name: String(error.name || 'Error'), value: String(error.message), traceback: `${stack}\n` };
+  return { type: 'error', name: printable(error.name || 'Error'), value: printable(error.message), traceback: printable(`${stack}\n`) };
 }
 
 const immediately = setImmediate;

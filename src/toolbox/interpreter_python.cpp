@@ -171,8 +171,17 @@ def run_user_code(code, name, namespace):
         return None, True
     except BaseException as error:
         State.busy = False
+        if isinstance(error, SystemExit) and getpid() != PID:
+            raise
         return describe(error, 1), False
     return None, False
+
+
+def leave_child(error, interrupted):
+    """A forked child has come to the end of the code. It ends as a script does: the next run is its parent's."""
+    if error:
+        sys.stderr.write(error["traceback"])
+    raise SystemExit(130 if interrupted else 1 if error else 0)
 
 
 def flush_outputs(outputs):
@@ -205,6 +214,8 @@ def serve():
         except KeyboardInterrupt:  # it came just when the code had ended
             State.busy = False
             error, interrupted = None, True
+        if getpid() != PID:
+            leave_child(error, interrupted)
         flush_outputs(outputs)
         for name, value in before.items():
             if value is None:

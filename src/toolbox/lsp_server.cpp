@@ -23,6 +23,9 @@ constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kAnswerTime{60};
 constexpr std::chrono::seconds kStopTime{1};  // then it is killed; it has nothing to lose
 constexpr std::size_t kLastWordsMax = 4 * 1024;
+// Answers to its own requests that it has not read. A server that asks and asks would have all our memory.
+constexpr std::size_t kUnsentAnswerBytesMax = 512 * 1024;
+constexpr std::size_t kAnswerOverhead = 256;  // of one that waits
 
 void adopt(asio::posix::stream_descriptor& descriptor, UniqueFd& fd) {
   boost::system::error_code code;
@@ -237,7 +240,13 @@ asio::awaitable<void> LspServer::read_messages(std::shared_ptr<LspServer> self) 
         break;
       }
       if (!*message) break;
-      if (auto object = json::parse_object(**message)) self->take(*object);
+      auto object = json::parse_object(**message);
+      if (!object) continue;
+      if (auto taken = self->take(*object); !taken) {
+        self->last_words_ = taken.error().message();
+        broken = true;
+        break;
+      }
     }
   }
   // It does not speak the protocol, or closed its output and lives on: of no use either way.
@@ -256,15 +265,15 @@ asio::awaitable<void> LspServer::read_errors(std::shared_ptr<LspServer> self) {
   }
 }
 
-void LspServer::take(const bj::object& message) {
+Result<void> LspServer::take(const bj::object& message) {
   const bj::value* id = message.if_contains("id");
   if (message.if_contains("method")) {
-    if (id) answer_server(message);
-    return;  // notifications: diagnostics, logs, progress
+    if (id) return answer_server(message);
+    return {};  // notifications: diagnostics, logs, progress
   }
-  if (!id || !id->is_int64()) return;
+  if (!id || !id->is_int64()) return {};
   const auto found = pending_.find(id->get_int64());
-  if (found == pending_.end()) return;
+  if (found == pending_.end()) return {};
   Pending& pending = *found->second;
   if (const auto* error = message.if_contains("error"); error && error->is_object()) {
     const auto* text = error->get_object().if_contains("message");
@@ -276,10 +285,11 @@ void LspServer::take(const bj::object& message) {
     pending.answer = Result<bj::value>(result ? *result : bj::value());
   }
   pending.answered.notify();
+  return {};
 }
 
 // Requests the other way: what must be answered for the server to go on.
-void LspServer::answer_server(const bj::object& message) {
+Result<void> LspServer::answer_server(const bj::object& message) {
   bj::object answer = answer_object(message.at("id"));
   const auto* method = message.if_contains("method");
   const std::string_view name = method->is_string() ? std::string_view(method->get_string()) : std::string_view();
@@ -298,10 +308,19 @@ void LspServer::answer_server(const bj::object& message) {
   } else {
     answer["error"] = bj::object{{"code", -32601}, {"message", "method not found"}};
   }
-  auto task = [](std::shared_ptr<LspServer> self, std::string text) -> asio::awaitable<void> {
-    (void)co_await self->send(std::move(text));
-  };
-  in_background(context_.io, task(shared_from_this(), bj::serialize(answer)), "language server");
+  std::string text = bj::serialize(answer);
+  unsent_answer_bytes_ += text.size() + kAnswerOverhead;
+  if (unsent_answer_bytes_ > kUnsentAnswerBytesMax) {
+    return fail(Errc::bad_gateway, "it asks without reading the answers");
+  }
+  in_background(context_.io, send_answer(shared_from_this(), std::move(text)), "language server");
+  return {};
+}
+
+asio::awaitable<void> LspServer::send_answer(std::shared_ptr<LspServer> self, std::string text) {
+  const std::size_t counted = text.size() + kAnswerOverhead;
+  (void)co_await self->send(std::move(text));
+  self->unsent_answer_bytes_ -= counted;
 }
 
 }  // namespace sebring::toolbox

@@ -55,8 +55,9 @@ class LspServer : public std::enable_shared_from_this<LspServer> {
   static asio::awaitable<void> read_messages(std::shared_ptr<LspServer> self);
   static asio::awaitable<void> read_errors(std::shared_ptr<LspServer> self);
   static asio::awaitable<void> watch(std::shared_ptr<LspServer> self);
-  void take(const boost::json::object& message);
-  void answer_server(const boost::json::object& message);
+  Result<void> take(const boost::json::object& message);
+  Result<void> answer_server(const boost::json::object& message);
+  static asio::awaitable<void> send_answer(std::shared_ptr<LspServer> self, std::string text);
   void fail_all(const Error& error);
 
   Context& context_;
@@ -67,6 +68,7 @@ class LspServer : public std::enable_shared_from_this<LspServer> {
   asio::posix::stream_descriptor errors_;
   bool writing_ = false;
   Notifier written_;
+  std::size_t unsent_answer_bytes_ = 0;
   LspFramer framer_;
   std::int64_t last_id_ = 0;
   std::map<std::int64_t, std::shared_ptr<Pending>> pending_;

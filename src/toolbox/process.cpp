@@ -96,6 +96,14 @@ class ChildProcess final : public Process, public std::enable_shared_from_this<C
 
   asio::awaitable<void> kill_tree() override;
 
+  void signal_session(int signal, bool own_group) override {
+    for (const ProcessEntry& member : session()) {
+      if (own_group || member.group != pid_) ::kill(member.pid, signal);
+    }
+  }
+
+  bool session_alive() const override { return !session().empty(); }
+
   // Only this function reaps, so the pid is ours until it has.
   void try_reap() {
     if (ended_) return;
@@ -137,10 +145,17 @@ class ChildProcess final : public Process, public std::enable_shared_from_this<C
     children_->running.erase(pid_);
   }
 
+  // Once reaped the number may be another's; a member of the old session would have kept it from being given again.
+  bool number_is_anothers() const { return ended_ && read_process(pid_); }
+
   std::vector<pid_t> tree() const {
-    // Once reaped the number may be another's; a member of the old session would have kept it from being given again.
-    if (ended_ && read_process(pid_)) return {};
+    if (number_is_anothers()) return {};
     return tree_of(read_processes(), pid_);
+  }
+
+  std::vector<ProcessEntry> session() const {
+    if (number_is_anothers()) return {};
+    return session_of(read_processes(), pid_);
   }
 
   std::shared_ptr<Children> children_;

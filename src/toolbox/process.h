@@ -58,6 +58,10 @@ class Process {
   virtual std::optional<ExitStatus> ended() const = 0;
   // To its process group. Nothing happens once it has been reaped.
   virtual void signal_group(int signal) = 0;
+  // To the other groups of its session, which `timeout` and job control make, and to its own with `own_group`, also
+  // when it has been reaped. Whoever has left the session has left for good. Reads all of /proc.
+  virtual void signal_session(int signal, bool own_group) = 0;
+  virtual bool session_alive() const = 0;
   // SIGKILL to its group, its session and all descendants, repeated until a pass finds none.
   virtual asio::awaitable<void> kill_tree() = 0;
 };

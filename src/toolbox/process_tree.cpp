@@ -36,6 +36,8 @@ std::optional<ProcessEntry> read_entry(int proc, const char* pid) {
   return parse_stat(std::string_view(text, static_cast<std::size_t>(got)));
 }
 
+bool lives(const ProcessEntry& entry) { return entry.state != 'Z' && entry.state != 'X'; }
+
 }  // namespace
 
 std::optional<ProcessEntry> parse_stat(std::string_view text) {
@@ -83,11 +85,17 @@ std::vector<pid_t> tree_of(const std::vector<ProcessEntry>& all, pid_t root) {
   const pid_t self = ::getpid();
   std::vector<pid_t> tree;
   for (const ProcessEntry& entry : all) {
-    if (entry.state != 'Z' && entry.state != 'X' && entry.pid != self && members.contains(entry.pid)) {
-      tree.push_back(entry.pid);
-    }
+    if (lives(entry) && entry.pid != self && members.contains(entry.pid)) tree.push_back(entry.pid);
   }
   return tree;
+}
+
+std::vector<ProcessEntry> session_of(const std::vector<ProcessEntry>& all, pid_t session) {
+  std::vector<ProcessEntry> members;
+  for (const ProcessEntry& entry : all) {
+    if (lives(entry) && entry.session == session) members.push_back(entry);
+  }
+  return members;
 }
 
 }  // namespace sebring::toolbox

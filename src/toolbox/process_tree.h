@@ -24,5 +24,7 @@ std::optional<ProcessEntry> read_process(pid_t pid);
 // Of `all`: `root`, its descendants, the members of its session, and their descendants. Dead ones and this process
 // itself are left out.
 std::vector<pid_t> tree_of(const std::vector<ProcessEntry>& all, pid_t root);
+// Of `all`: the living members of that session.
+std::vector<ProcessEntry> session_of(const std::vector<ProcessEntry>& all, pid_t session);
 
 }  // namespace sebring::toolbox

@@ -124,6 +124,8 @@ asio::awaitable<void> PtySession::kill() {
     co_return;
   }
   if (!exit_) co_await process_->kill_tree();
+  killed_all_ = true;
+  exit_event_.notify();
   while (!exit_) co_await exit_event_.changed(exit_event_.version());
 }
 
@@ -131,7 +133,8 @@ asio::awaitable<void> PtySession::kill() {
 asio::awaitable<void> PtySession::watch_shell(std::shared_ptr<PtySession> self) {
   const ExitStatus status = co_await self->process_->wait();
   const auto ended_at = Steady::now();
-  while (!self->output_ended_) {
+  // Who deletes a terminal is not kept by clients that do not read.
+  while (!self->output_ended_ && !(self->killed_all_ && self->throttled_)) {
     const std::uint64_t seen = self->exit_event_.version();
     const auto deadline = std::min(std::max(ended_at, self->last_output_) + kLastOutput, ended_at + kLastOutputMax);
     if (!self->throttled_ && Steady::now() >= deadline) break;
@@ -283,7 +286,7 @@ asio::awaitable<void> PtySession::attach(std::shared_ptr<net::WebSocket> socket,
   while (!client->gone) {
     auto message = co_await socket->read();
     if (!message || !*message) break;
-    if (!exit_) co_await write_input(std::move((*message)->data));
+    if (!exit_) co_await take_input(std::move((*message)->data));
   }
   client->gone = true;
   client->changed.notify();
@@ -292,26 +295,40 @@ asio::awaitable<void> PtySession::attach(std::shared_ptr<net::WebSocket> socket,
   clients_.remove(client);
 }
 
-// One message after the other, whoever sends them.
-asio::awaitable<Result<void>> PtySession::write_input(std::string bytes) {
-  while (writing_input_ && !exit_) co_await input_event_.changed(input_event_.version());
-  writing_input_ = true;
-  std::string_view rest = bytes;
-  while (!rest.empty() && controller_.is_open()) {
-    const ssize_t done = ::write(controller_.native_handle(), rest.data(), rest.size());
-    if (done > 0) {
-      rest.remove_prefix(static_cast<std::size_t>(done));
-    } else if (done < 0 && errno == EAGAIN) {
-      auto [code] = co_await controller_.async_wait(asio::posix::stream_descriptor::wait_write, kToken);
-      if (code) break;
-    } else if (errno != EINTR) {
-      break;
-    }
+// A program that does not read must not keep us from reading: the client's pings want answers, and its leaving is told
+// there. Only when much waits do clients wait with it.
+asio::awaitable<void> PtySession::take_input(std::string bytes) {
+  input_ += bytes;
+  if (!writing_input_) write_input();
+  if (!input_.empty() && !std::exchange(writing_input_, true)) {
+    in_background(context_.io, write_rest(shared_from_this()), "pty input");
   }
-  writing_input_ = false;
-  input_event_.notify();
-  if (!rest.empty()) co_return fail(Errc::gone, "PTY session has ended", "SESSION_ENDED");
-  co_return Result<void>{};
+  while (input_.size() > kPtyInputWaitingMax && !exit_) co_await input_event_.changed(input_event_.version());
+}
+
+// What the terminal has room for.
+void PtySession::write_input() {
+  std::string_view rest = input_;
+  while (!rest.empty() && controller_.is_open()) {
+    const ssize_t done = ::write(controller_.native_handle(), rest.data(), std::min(rest.size(), kPtyInputBytesMax));
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0 && errno == EAGAIN) break;
+    if (done < 0) rest = {};  // the terminal has ended
+    rest.remove_prefix(static_cast<std::size_t>(std::max<ssize_t>(done, 0)));
+  }
+  input_.erase(0, input_.size() - rest.size());
+}
+
+asio::awaitable<void> PtySession::write_rest(std::shared_ptr<PtySession> self) {
+  while (!self->input_.empty() && self->controller_.is_open()) {
+    auto [code] = co_await self->controller_.async_wait(asio::posix::stream_descriptor::wait_write, kToken);
+    if (code) break;
+    self->write_input();
+    self->input_event_.notify();
+  }
+  self->input_.clear();
+  self->writing_input_ = false;
+  self->input_event_.notify();
 }
 
 }  // namespace sebring::toolbox

@@ -16,9 +16,10 @@
 
 namespace sebring::toolbox {
 
-inline constexpr std::size_t kPtyInputBytesMax = 64 * 1024;  // of one message
-inline constexpr std::size_t kPtyClientsMax = 64;            // of one terminal
-inline constexpr std::size_t kPtyQueueBytesMax = 1 << 20;    // for one client; then the terminal waits for it
+inline constexpr std::size_t kPtyInputBytesMax = 64 * 1024;     // of one message
+inline constexpr std::size_t kPtyInputWaitingMax = 256 * 1024;  // that nobody in the terminal reads
+inline constexpr std::size_t kPtyClientsMax = 64;               // of one terminal
+inline constexpr std::size_t kPtyQueueBytesMax = 1 << 20;       // for one client; then the terminal waits for it
 // How long it waits before that client is closed: shorter when others have to wait with it.
 inline constexpr std::chrono::seconds kPtyStallAlone{5};
 inline constexpr std::chrono::seconds kPtyStallAmongOthers{1};
@@ -69,7 +70,9 @@ class PtySession : public std::enable_shared_from_this<PtySession> {
   static asio::awaitable<void> write_client(std::shared_ptr<PtySession> self, ClientPtr client);
   static asio::awaitable<void> abort_later(ClientPtr client);
   asio::awaitable<void> wait_for_slow_clients();
-  asio::awaitable<Result<void>> write_input(std::string bytes);
+  asio::awaitable<void> take_input(std::string bytes);
+  void write_input();
+  static asio::awaitable<void> write_rest(std::shared_ptr<PtySession> self);
   void show(std::string_view bytes);
   void finish(ExitStatus status);
 
@@ -84,8 +87,10 @@ class PtySession : public std::enable_shared_from_this<PtySession> {
   bool throttled_ = false;  // not reading, for the sake of a slow client
   Steady::time_point last_output_;
   bool killed_ = false;
+  bool killed_all_ = false;  // nothing of it runs any more
   std::optional<ExitStatus> exit_;
   Notifier exit_event_;
+  std::string input_;  // that the terminal has no room for yet
   bool writing_input_ = false;
   Notifier input_event_;
   PtyBacklog backlog_;

@@ -52,10 +52,11 @@ class TreeGuard {
 };
 
 struct Collector {
-  Collector(asio::io_context& io, int fd) : pipe(io, fd), quiet(io) {}
+  Collector(Context& context, int fd) : pipe(context.io, fd), quiet(context.io), share(context.output_bytes) {}
   asio::posix::stream_descriptor pipe;
   asio::steady_timer quiet;
   std::string output;
+  OutputShare share;
   bool truncated = false;
   bool at_end = false;
 };
@@ -68,9 +69,9 @@ asio::awaitable<void> read_to_end(std::shared_ptr<Collector> collector) {
       collector->at_end = code != asio::error::operation_aborted;
       co_return;
     }
-    const std::size_t room = kOutputBytesMax - collector->output.size();
-    collector->output.append(buffer.data(), std::min(room, got));
-    collector->truncated = collector->truncated || got > room;
+    const std::size_t kept = collector->share.take(got);
+    collector->output.append(buffer.data(), kept);
+    collector->truncated = collector->truncated || kept < got;
   }
 }
 
@@ -150,13 +151,14 @@ asio::awaitable<Result<CommandResult>> run_command(Context& context, net::Exchan
   stdin_end.reset();
   pipe.write_end.reset();
   TreeGuard guard(context.io, process);
-  auto collector = std::make_shared<Collector>(context.io, pipe.read_end.release());
+  auto collector = std::make_shared<Collector>(context, pipe.read_end.release());
 
   auto first =
       co_await (collect(context.io, process, collector) || deadline(context.io, timeout) || exchange.client_gone());
   if (first.index() == 1) {
     guard.release();
     process->signal_group(SIGKILL);
+    process->signal_session(SIGKILL, false);
     co_return fail(Errc::timed_out, "command execution timeout", "PROCESS_EXECUTION_TIMEOUT");
   }
   if (first.index() == 2) co_return fail(Errc::cancelled, "the client has gone");
@@ -165,6 +167,7 @@ asio::awaitable<Result<CommandResult>> run_command(Context& context, net::Exchan
   result.status = std::get<0>(first);
   result.output = std::move(collector->output);
   result.truncated = collector->truncated;
+  result.share = std::move(collector->share);
   co_return result;
 }
 

@@ -20,8 +20,10 @@ namespace {
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 // A shell reads its script byte by byte; longer commands come from a file, which it reads in blocks.
 constexpr std::size_t kInlineCommandMax = 4 * 1024;
-// Looks for members of a group that outlive their shell: nothing tells us when the last one goes.
-constexpr std::chrono::milliseconds kGroupLook{10};
+// Looks for members of the session that outlive their shell: nothing tells us when the last one goes.
+constexpr std::chrono::milliseconds kSessionLook{20};
+// For a shell that does nothing else, to end by SIGTERM.
+constexpr std::chrono::milliseconds kQuickEnd{50};
 // Between looks at a shell that has not reported: the first is soon, a long command costs no more than the last.
 constexpr std::chrono::milliseconds kFirstShellLook{200};
 constexpr std::chrono::milliseconds kLastShellLook{5000};
@@ -109,6 +111,11 @@ Result<std::shared_ptr<Command>> ShellSession::execute(std::string text, bool as
   }
   if (running_ && shell_stopped()) return fail(Errc::gone, std::string(kStopped), "SESSION_ENDED");
   if (waiting_.size() >= kWaitingCommandsMax) return fail(Errc::exhausted, "too many commands wait in this session");
+  if (!make_room(text.size())) {
+    return fail(Errc::exhausted, "the commands of all sessions together take more than " +
+                                     std::to_string(kCommandBytesMax >> 20) +
+                                     " MiB; delete sessions that are no longer needed");
+  }
   auto command = std::make_shared<Command>(context_.io, disk_, random_uuid(), std::move(text));
   commands_.push_back(command);
   forget_oldest();
@@ -121,6 +128,16 @@ void ShellSession::forget_oldest() {
   while (commands_.size() > kFinishedCommandsKept + kWaitingCommandsMax && commands_.front()->exit_code()) {
     commands_.pop_front();
   }
+}
+
+// Of what this session has finished, texts go before whole commands.
+bool ShellSession::make_room(std::size_t text_bytes) {
+  const auto fits = [&] { return disk_->command_bytes + text_bytes + kCommandBytes <= kCommandBytesMax; };
+  for (auto it = commands_.begin(); !fits() && it != commands_.end(); ++it) {
+    if ((*it)->exit_code()) (*it)->shorten();
+  }
+  while (!fits() && !commands_.empty() && commands_.front()->exit_code()) commands_.pop_front();
+  return fits();
 }
 
 void ShellSession::start_next() {
@@ -233,6 +250,11 @@ Result<void> ShellSession::send_input(Command& command, std::string data) {
   return {};
 }
 
+asio::awaitable<void> ShellSession::input_room(std::shared_ptr<Command> command, std::size_t bytes) {
+  auto input = running_ && running_->command == command ? running_->input : nullptr;
+  if (input) co_await InputQueue::room(input, bytes + 1);  // and the end of the line
+}
+
 // ---- the shell
 
 // Everything that is in the pipe. False when there will be no more.
@@ -338,24 +360,36 @@ asio::awaitable<void> ShellSession::watch_job(std::shared_ptr<ShellSession> self
   self->watching_job_ = false;
 }
 
-bool ShellSession::group_alive() const { return ::kill(-process_->pid(), 0) == 0 || errno == EPERM; }
+asio::awaitable<void> ShellSession::wait_until_ended(Steady::time_point deadline) {
+  while (!ended_ && co_await ended_event_.changed(ended_event_.version(), deadline)) {
+  }
+}
 
 asio::awaitable<void> ShellSession::end() {
   auto self = shared_from_this();
   const auto deadline = Steady::now() + kSessionGrace;
-  if (!ended_) {
+  const bool without_shell = ended_;
+  if (!without_shell) {
     process_->signal_group(SIGTERM);
     process_->signal_group(SIGCONT);  // what is stopped takes no SIGTERM
+    // Most sessions are a shell at rest, which ends at once and leaves nobody to look for.
+    co_await wait_until_ended(Steady::now() + kQuickEnd);
   }
-  while (!ended_ && co_await ended_event_.changed(ended_event_.version(), deadline)) {
+  bool alive = !ended_ || process_->session_alive();
+  if (alive) {
+    process_->signal_session(SIGTERM, without_shell);
+    process_->signal_session(SIGCONT, without_shell);
+    co_await wait_until_ended(deadline);
+    alive = process_->session_alive();
   }
   auto pause = std::chrono::milliseconds(1);
-  while (group_alive() && Steady::now() < deadline) {
+  while (alive && Steady::now() < deadline) {
     asio::steady_timer timer(context_.io, pause);
     co_await timer.async_wait(kToken);
-    pause = std::min(pause * 2, kGroupLook);
+    pause = std::min(pause * 2, kSessionLook);
+    alive = process_->session_alive();
   }
-  if (!ended_ || group_alive()) co_await process_->kill_tree();
+  if (!ended_ || alive) co_await process_->kill_tree();
   while (!ended_) co_await ended_event_.changed(ended_event_.version());
   // A daemon of the user may live on and print: we go on reading, so that it can, and keep nothing.
   for (auto& weak : late_pipes_) {

@@ -17,12 +17,22 @@ namespace sebring::toolbox {
 
 inline constexpr std::size_t kWaitingCommandsMax = 1000;      // of one session
 inline constexpr std::size_t kFinishedCommandsKept = 10'000;  // of one session; the oldest are forgotten
-inline constexpr std::chrono::seconds kSessionGrace{5};       // between SIGTERM and SIGKILL
+inline constexpr std::size_t kCommandBytesMax = 64 << 20;     // of all sessions: texts, and kCommandBytes for each
+inline constexpr std::size_t kCommandBytes = 1024;
+inline constexpr std::chrono::seconds kSessionGrace{5};  // between SIGTERM and SIGKILL
 
 class Command {
  public:
   Command(asio::io_context& io, std::shared_ptr<LogDisk> disk, std::string id, std::string text)
-      : id_(std::move(id)), text_(std::move(text)), log_(std::make_shared<SessionLog>(io, std::move(disk))) {}
+      : id_(std::move(id)),
+        text_(std::move(text)),
+        disk_(disk),
+        log_(std::make_shared<SessionLog>(io, std::move(disk))) {
+    disk_->command_bytes += bytes();
+  }
+  Command(const Command&) = delete;
+  Command& operator=(const Command&) = delete;
+  ~Command() { disk_->command_bytes -= bytes(); }
 
   const std::string& id() const { return id_; }
   const std::string& text() const { return text_; }
@@ -39,10 +49,15 @@ class Command {
   void finish(int exit_code);
   void end_output();
   void give_up(Error why);
+  // Keeps the begin of a long text only.
+  void shorten();
 
  private:
+  std::size_t bytes() const { return text_.size() + kCommandBytes; }
+
   std::string id_;
   std::string text_;
+  std::shared_ptr<LogDisk> disk_;
   std::shared_ptr<SessionLog> log_;
   std::optional<int> exit_code_;
   Steady::time_point finished_at_;
@@ -61,6 +76,8 @@ class Session {
   // A line for a running command's standard input. Errc::gone tagged COMMAND_ALREADY_COMPLETED, or
   // Errc::invalid_argument when the command was started without input.
   virtual Result<void> send_input(Command& command, std::string data) = 0;
+  // Waits while the command reads and send_input() would be refused for want of room.
+  virtual asio::awaitable<void> input_room(std::shared_ptr<Command>, std::size_t) { co_return; }
 
  protected:
   std::string id_;
@@ -76,10 +93,11 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
 
   // Queues a command. With `asynchronous` its standard input stays open for send_input(), else it is at its end.
   // Errc::gone tagged SESSION_ENDED when the shell has ended or was replaced by another program that still runs,
-  // Errc::exhausted when too many wait.
+  // Errc::exhausted when too many wait, or those of all sessions take too much memory.
   Result<std::shared_ptr<Command>> execute(std::string text, bool asynchronous, bool echo_input);
   Result<void> send_input(Command& command, std::string data) override;
-  // SIGTERM to the group, SIGKILL to what is left after the grace. Returns when all of it is gone.
+  asio::awaitable<void> input_room(std::shared_ptr<Command> command, std::size_t bytes) override;
+  // SIGTERM to all of it, SIGKILL to what is left after the grace. Returns when all of it is gone.
   asio::awaitable<void> end();
   bool ended() const { return ended_; }
 
@@ -109,8 +127,9 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   bool shell_stopped();
   void end_shell(std::string_view why);
   void give_up_waiting(const std::string& why);
+  asio::awaitable<void> wait_until_ended(Steady::time_point deadline);
   void forget_oldest();
-  bool group_alive() const;
+  bool make_room(std::size_t text_bytes);
 
   Context& context_;
   std::shared_ptr<LogDisk> disk_;

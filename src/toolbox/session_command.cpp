@@ -1,6 +1,12 @@
 #include "toolbox/session.h"
+#include "toolbox/utf8_pieces.h"
 
 namespace sebring::toolbox {
+namespace {
+
+constexpr std::size_t kShortenedBytes = 4 * 1024;
+
+}  // namespace
 
 void Command::finish(int exit_code) {
   if (exit_code_) return;
@@ -23,6 +29,17 @@ void Command::give_up(Error why) {
   failure_ = std::move(why);
   finish(1);
   end_output();
+}
+
+void Command::shorten() {
+  if (text_.size() <= 2 * kShortenedBytes) return;
+  disk_->command_bytes -= bytes();
+  const std::string length = std::to_string(text_.size());
+  text_.resize(kShortenedBytes);
+  text_.resize(kShortenedBytes - unfinished_utf8(text_));
+  text_ += "... [" + length + " bytes in all]";
+  text_.shrink_to_fit();
+  disk_->command_bytes += bytes();
 }
 
 Result<std::shared_ptr<Command>> Session::find(std::string_view command_id) const {

@@ -27,6 +27,9 @@ class LogDisk : public std::enable_shared_from_this<LogDisk> {
   // `directory` is made when it is missing.
   LogDisk(std::string directory, uid_t uid, gid_t gid) : directory_(std::move(directory)), uid_(uid), gid_(gid) {}
 
+  // What the commands themselves take, all of them together: their texts above all.
+  std::size_t command_bytes = 0;
+
   // Files of an earlier daemon; before anything else is made there.
   void remove_leftovers();
 

@@ -19,6 +19,8 @@ constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 64 * 1024;
 // Then others get their turn.
 constexpr int kReadsPerTurn = 16;
+// For a command to read some of its input when there is more than may wait.
+constexpr std::chrono::milliseconds kReaderPatience{500};
 
 }  // namespace
 
@@ -166,39 +168,46 @@ void OutputPipes::close() {
 
 // ---- InputQueue
 
-InputQueue::InputQueue(asio::io_context& io, UniqueFd fd) : io_(io), descriptor_(io) {
+InputQueue::InputQueue(asio::io_context& io, UniqueFd fd) : io_(io), descriptor_(io), shrunk_(io) {
   boost::system::error_code code;
   descriptor_.assign(fd.get(), code);
   if (!code) fd.release();
 }
 
 Result<void> InputQueue::write_some() {
-  while (!waiting_.empty()) {
-    const ssize_t done = ::write(descriptor_.native_handle(), waiting_.data(), waiting_.size());
+  while (waiting() > 0) {
+    const ssize_t done = ::write(descriptor_.native_handle(), waiting_.data() + written_, waiting());
     if (done < 0 && errno == EINTR) continue;
     if (done < 0 && errno == EAGAIN) return {};
     if (done < 0) return fail(Errc::gone, "nobody reads this input any more");
-    waiting_.erase(0, static_cast<std::size_t>(done));
+    written_ += static_cast<std::size_t>(done);
+    shrunk_.notify();
   }
+  waiting_ = {};
+  written_ = 0;
   return {};
 }
 
 Result<void> InputQueue::add(std::string_view bytes) {
   if (!descriptor_.is_open()) return fail(Errc::gone, "nobody reads this input any more");
-  if (waiting_.size() + bytes.size() > kWaitingMax) {
+  if (!has_room(bytes.size())) {
     return fail(Errc::exhausted, "more than " + std::to_string(kWaitingMax) + " bytes of input wait to be read");
+  }
+  if (written_ > kWaitingMax) {
+    waiting_.erase(0, written_);
+    written_ = 0;
   }
   waiting_ += bytes;
   if (writing_) return {};
   SB_CHECK(write_some());
-  if (waiting_.empty()) return {};
+  if (waiting() == 0) return {};
   writing_ = true;
   in_background(io_, write_loop(shared_from_this()), "session input");
   return {};
 }
 
 asio::awaitable<void> InputQueue::write_loop(std::shared_ptr<InputQueue> self) {
-  while (self->descriptor_.is_open() && !self->waiting_.empty()) {
+  while (self->descriptor_.is_open() && self->waiting() > 0) {
     auto [code] = co_await self->descriptor_.async_wait(asio::posix::stream_descriptor::wait_write, kToken);
     if (code || !self->descriptor_.is_open()) break;
     if (!self->write_some()) break;
@@ -206,16 +215,24 @@ asio::awaitable<void> InputQueue::write_loop(std::shared_ptr<InputQueue> self) {
   self->writing_ = false;
 }
 
+asio::awaitable<void> InputQueue::room(std::shared_ptr<InputQueue> self, std::size_t bytes) {
+  while (self->descriptor_.is_open() && !self->has_room(bytes) &&
+         co_await self->shrunk_.changed(self->shrunk_.version(), Steady::now() + kReaderPatience)) {
+  }
+}
+
 std::optional<std::size_t> InputQueue::unread() {
   int in_pipe = 0;
   if (!descriptor_.is_open() || ::ioctl(descriptor_.native_handle(), FIONREAD, &in_pipe) != 0) return std::nullopt;
-  return waiting_.size() + static_cast<std::size_t>(in_pipe);
+  return waiting() + static_cast<std::size_t>(in_pipe);
 }
 
 void InputQueue::close() {
   boost::system::error_code ignored;
   descriptor_.close(ignored);
-  waiting_.clear();
+  waiting_ = {};
+  written_ = 0;
+  shrunk_.notify();
 }
 
 }  // namespace sebring::toolbox

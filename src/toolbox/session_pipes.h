@@ -83,11 +83,13 @@ class OutputPipes : public std::enable_shared_from_this<OutputPipes> {
 // Data on its way into a descriptor that we write to; bounded.
 class InputQueue : public std::enable_shared_from_this<InputQueue> {
  public:
-  static constexpr std::size_t kWaitingMax = 1 << 20;  // what a command has not read yet
+  static constexpr std::size_t kWaitingMax = 1 << 20;  // what a command has not read yet, but for a single larger piece
 
   InputQueue(asio::io_context& io, UniqueFd fd);
   // Errc::exhausted when more than kWaitingMax would wait, Errc::gone when nobody reads any more.
   Result<void> add(std::string_view bytes);
+  // Returns when add() would take so many bytes, or when it is of no use to wait: nobody has read for a while.
+  static asio::awaitable<void> room(std::shared_ptr<InputQueue> self, std::size_t bytes);
   // Bytes of it that nobody has read yet. Nothing when that is not known.
   std::optional<std::size_t> unread();
   void close();
@@ -95,10 +97,14 @@ class InputQueue : public std::enable_shared_from_this<InputQueue> {
  private:
   static asio::awaitable<void> write_loop(std::shared_ptr<InputQueue> self);
   Result<void> write_some();
+  std::size_t waiting() const { return waiting_.size() - written_; }
+  bool has_room(std::size_t bytes) const { return waiting() == 0 || waiting() + bytes <= kWaitingMax; }
 
   asio::io_context& io_;
   asio::posix::stream_descriptor descriptor_;
   std::string waiting_;
+  std::size_t written_ = 0;  // of waiting_
+  Notifier shrunk_;
   bool writing_ = false;
 };
 

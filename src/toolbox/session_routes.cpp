@@ -127,6 +127,7 @@ asio::awaitable<void> send_input(Store store, Exchange& exchange, std::string id
   if (!session) co_return co_await answer_error(exchange, session.error());
   auto command = (*session)->find(command_id);
   if (!command) co_return co_await answer_error(exchange, command.error());
+  co_await (*session)->input_room(*command, data->size());
   auto sent = (*session)->send_input(**command, *std::move(data));
   if (!sent) co_return co_await answer_error(exchange, sent.error());
   co_await exchange.respond(net::Response::empty(204));

@@ -151,6 +151,11 @@ class Execute(ToolboxCase):
         with open(self.home + "/pid") as file:
             pid = int(file.read())
         eventually(lambda: not alive(pid))
+        # `timeout` makes a process group of its own.
+        self.check_error(self.execute("timeout 100 sleep 100 & echo $! > pid; wait", timeout=1), 408)
+        with open(self.home + "/pid") as file:
+            pid = int(file.read())
+        eventually(lambda: not alive(pid))
         self.assertEqual(self.result("echo fast", timeout=10), "fast\n")
         self.assertEqual(self.result("echo none", timeout=0), "none\n")
         for timeout in (-1, "1", 1.5):
@@ -191,6 +196,18 @@ class Execute(ToolboxCase):
         answer = self.execute("head -c 80000000 /dev/zero | tr '\\0' x")
         self.assertEqual(len(answer.json["result"]), 64 << 20)
         self.assertTrue(answer.json["truncated"])
+
+    def test_answers_that_nobody_takes(self):
+        body = b'{"command":"head -c 60000000 /dev/zero"}'
+        waiting = [self.toolbox.connect() for _ in range(5)]
+        for connection in waiting:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.sendall(b"POST /process/execute HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        self.assertTrue(all(connection.recv(9) for connection in waiting))
+        self.assertEqual(self.execute("echo much").json, {"exitCode": 0, "result": "", "truncated": True})
+        for connection in waiting:
+            connection.close()
+        eventually(lambda: self.result("echo again") == "again\n")
 
     def test_bytes_that_are_no_text(self):
         self.assertEqual(self.result("printf 'a\\377b\\000c'"), "a\ufffdb\0c")

@@ -248,6 +248,14 @@ class Python(InterpreterCase):
         code = "import multiprocessing, pickle\ndef f(n): return n * n\nclass C: pass\npickle.loads(pickle.dumps(C()))\nwith multiprocessing.get_context('fork').Pool(2) as pool: print(pool.map(f, [1, 2, 3]))"
         self.assertEqual(self.run_code(code).out, "[1, 4, 9]\n")
 
+    def test_forked_children_end_with_the_code(self):
+        for last, status in (("print('child')", 0), ("import sys; sys.exit(3)", 3), ("1 / 0", 1)):
+            result = self.run_code(f"import os\nif os.fork() == 0:\n    {last}\nelse:\n    print(os.wait()[1] >> 8)")
+            self.assertEqual(result.out.split()[-1], str(status))
+            self.assertEqual(result.err.count("ZeroDivisionError"), 1 if status == 1 else 0)
+            self.assertEqual(result.frames[-1], COMPLETED)
+        self.assertEqual({self.run_code("print(os.getpid())").out for _ in range(4)}, {self.run_code("print(os.getpid())").out})
+
     def test_life_of_contexts(self):
         info = self.toolbox.get("/process/interpreter/context").json
         mine = [c for c in info["contexts"] if c["id"] == self.context][0]
@@ -312,6 +320,10 @@ class JavaScript(InterpreterCase):
         for code in ("while (true);", "await new Promise(() => {})", "for (;;) await new Promise(r => setTimeout(r, 1))"):
             self.assertEqual(self.run_code(code, timeout=0.5).close, 4008)
         self.assertEqual(self.run_code("console.log(kept)").out, "1\n")
+
+    def test_errors_that_are_no_text(self):
+        error = self.run_code("throw new Error('a\\ud800b')").error
+        self.assertEqual((error["name"], error["value"]), ("Error", "a\ufffdb"))
 
     def test_unhandled_rejections_are_told(self):
         for _ in range(5):

@@ -47,6 +47,8 @@ while True:
         if now == "crash": print("segmentation", file=sys.stderr); os._exit(7)
         if now == "garbage": sys.stdout.buffer.write(b"no protocol\r\n\r\n"); sys.stdout.buffer.flush(); continue
         if now == "huge": sys.stdout.buffer.write(b"Content-Length: 99999999999\r\n\r\n"); sys.stdout.buffer.flush(); continue
+        if now == "asks":  # and reads nothing
+            while True: send({"jsonrpc": "2.0", "id": "x" * 1000, "method": "workspace/configuration", "params": {"items": [{}] * 1000}})
         if now == "error": send({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -1, "message": "no idea"}}); continue
         if now == "null": send({"jsonrpc": "2.0", "id": message["id"], "result": None}); continue
         if now == "not json": send(None, b"{nonsense"); send({"jsonrpc": "2.0", "id": 12345678, "result": 1})
@@ -232,7 +234,7 @@ class FakeServer(LspCase):
 
     def test_nonsense(self):
         path = self.write("a.py", "x\n")
-        for mode in ("garbage", "huge"):
+        for mode in ("garbage", "huge", "asks"):
             self.write("mode", mode)
             self.start()
             self.expect_error(self.post("completions", 502, uri="file://" + path, position={"line": 0, "character": 0}), 502, "BAD_GATEWAY")

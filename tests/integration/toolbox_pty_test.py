@@ -1,5 +1,6 @@
 """Terminals of a stand-alone toolbox, as a client sees them. Run: python3 toolbox_pty_test.py [-k name]"""
 import base64
+import hashlib
 import json
 import os
 import statistics
@@ -258,6 +259,22 @@ class Bytes(PtyCase):
         self.assertIn(terminal.socket.close_code, (1009, None))
         self.assertTrue(self.info().json["active"])
 
+    def test_input_that_nobody_reads(self):
+        self.create()
+        terminal = self.connect()
+        terminal.send("stty raw -echo; echo re''ady; until [ -e ~/go ]; do sleep 0.05; done; head -c 200000 | md5sum; exit\n")
+        terminal.expect("ready")
+        data = os.urandom(200_000)
+        for start in range(0, len(data), 50_000):
+            terminal.send(data[start:start + 50_000])
+        # The client is heard all the same.
+        terminal.socket.send_frame(WebSocket.PING, b"there?")
+        while (message := terminal.socket.receive(30))[0] != WebSocket.PONG:
+            terminal.output += message[1]
+        self.assertEqual(message[1], b"there?")
+        open(self.toolbox.home + "/go", "w").close()
+        terminal.expect(hashlib.md5(data).hexdigest())
+
     def test_several_clients(self):
         self.create()
         clients = [self.connect() for _ in range(5)]
@@ -304,6 +321,17 @@ class Bytes(PtyCase):
         self.assertEqual((slow.socket.close_code, slow.socket.close_reason), (1008, "slow consumer"))
         quick.send("echo st''ill\n")
         quick.expect("still\r\n")
+
+    def test_delete_with_slow_clients(self):
+        self.create()
+        clients = [self.connect() for _ in range(12)]
+        clients[0].send("yes 'a line that is long enough to fill what clients have not read'\n")
+        time.sleep(1.5)
+        begin = time.monotonic()
+        self.assertEqual(self.toolbox.delete("/process/pty/" + self.id).status, 200)
+        self.assertLess(time.monotonic() - begin, 5)  # not a second for each
+        for client in clients:
+            client.socket.drop()
 
     def test_slow_but_alone(self):
         self.create()

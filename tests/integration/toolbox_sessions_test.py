@@ -316,6 +316,23 @@ class Ends(SessionCase):
         self.assertNotIn("exitCode", self.toolbox.get(running).json)  # that one goes on
         self.assertEqual(self.toolbox.get(running + "/logs").json["stdout"], "before\n")
 
+    def test_texts_of_commands_are_bounded(self):
+        self.session()
+        text = "# first" + "é" * 10_000 + "x" * (14 << 20) + "\necho first"
+        long = ": '" + "x" * (14 << 20) + "'"
+        first = self.run_command(text)["cmdId"]
+        for _ in range(4):
+            self.run_command(long)
+        path = f"/process/session/{self.id}/command/{first}"
+        self.assertEqual(self.toolbox.get(path).json, {
+            "id": first, "command": "# first" + "é" * 2044 + f"... [{len(text.encode())} bytes in all]", "exitCode": 0})
+        self.assertEqual(self.toolbox.get(path + "/logs").json["stdout"], "first\n")
+        # What waits can not be cut short.
+        self.start("sleep 60")
+        answers = [self.toolbox.post(f"/process/session/{self.id}/exec", {"command": long, "runAsync": True}) for _ in range(5)]
+        self.assertEqual([answer.status for answer in answers], [202] * 4 + [429])
+        self.assertIn("delete sessions", answers[-1].json["message"])
+
     def test_delete_idle_is_quick(self):
         self.session()
         self.run_command("true")
@@ -350,6 +367,27 @@ class Ends(SessionCase):
         self.assertTrue(4.5 < time.monotonic() - begin < 30)
         self.assertFalse(alive(pids[1]))
         subprocess.run(["kill", "-9", str(pids[0])], stderr=subprocess.DEVNULL)
+
+    def test_delete_ends_other_groups(self):
+        # `timeout` makes a process group of its own.
+        self.session()
+        command = self.start("timeout 300 sh -c \"trap 'sleep 0.2; echo ended > ~/ended; exit' TERM; echo \\$\\$; while :; do sleep 0.05; done\"")
+        socket = self.toolbox.websocket(command + "/logs?follow=true")
+        pid = int(socket.receive()[1].removeprefix(OUT))
+        begin = time.monotonic()
+        self.assertEqual(self.toolbox.delete(f"/process/session/{self.id}").status, 204)
+        self.assertLess(time.monotonic() - begin, 4.5)
+        self.assertFalse(alive(pid))
+        self.assertTrue(os.path.exists(self.toolbox.home + "/ended"))
+
+    def test_delete_after_the_shell(self):
+        self.session()
+        pid = int(self.run_command("sleep 300 & echo $!; exit")["stdout"])
+        self.assertTrue(alive(pid))
+        begin = time.monotonic()
+        self.assertEqual(self.toolbox.delete(f"/process/session/{self.id}").status, 204)
+        self.assertLess(time.monotonic() - begin, 4.5)
+        self.assertFalse(alive(pid))
 
     def test_delete_stopped(self):
         self.session()
@@ -422,7 +460,7 @@ class StoppedShell(SessionCase):  # takes half a minute, so once only
                 self.expect_error(answer.result(60), 410, "SESSION_ENDED", "is stopped")
         for name in (middle, idle):
             self.expect_error(self.toolbox.post(f"/process/session/{name}/exec", {"command": "echo never"}), 410, "SESSION_ENDED")
-        self.assertFalse(alive(pid))
+        eventually(lambda: not alive(pid))
         pid = int(self.toolbox.get(running + "/logs").json["stdout"].split()[0])
         os.kill(pid, signal.SIGCONT)
         eventually(lambda: self.toolbox.get(running).json.get("exitCode") == 0)
@@ -497,6 +535,16 @@ class Logs(SessionCase):
         command = self.start("read a; echo \"got $a\"", suppressInputEcho=True)
         self.assertEqual(self.toolbox.post(command + "/input", {"data": "early"}).status, 204)
         self.assertEqual(self.toolbox.websocket(command + "/logs?follow=true").collect(), OUT + b"got early\n")
+
+    def test_much_input(self):
+        self.session()
+        command = self.start("cat > ~/input", suppressInputEcho=True)
+        data = ["x" * (10 << 20), *("y" * 700_000 for _ in range(5))]
+        self.assertEqual([self.toolbox.post(command + "/input", {"data": piece}).status for piece in data], [204] * 6)
+        whole = "".join(piece + "\n" for piece in data)
+        eventually(lambda: os.path.getsize(self.toolbox.home + "/input") == len(whole))
+        with open(self.toolbox.home + "/input") as file:
+            self.assertTrue(file.read() == whole)
 
     def test_input_nobody_reads(self):
         self.session()
