@@ -42,12 +42,14 @@ bool to_origin_form(RequestHead& head) {
 }  // namespace
 
 Connection::Connection(std::unique_ptr<ByteStream> stream, std::string peer, const ServerLimits& limits,
-                       const Handler& handler, const HeadErrorBody& head_error, std::unique_ptr<ShortWay> short_way)
+                       const Handler& handler, const HeadErrorBody& head_error, std::unique_ptr<ShortWay> short_way,
+                       std::size_t& kept_body_bytes)
     : stream_(std::move(stream)),
       peer_(std::move(peer)),
       limits_(limits),
       handler_(handler),
       head_error_(head_error),
+      kept_body_bytes_(kept_body_bytes),
       short_way_(std::move(short_way)) {}
 
 void Connection::finish_soon() {

@@ -19,7 +19,7 @@ constexpr std::size_t kDrainBytesMax = 256 * 1024;
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   Connection(std::unique_ptr<ByteStream> stream, std::string peer, const ServerLimits& limits, const Handler& handler,
-             const HeadErrorBody& head_error, std::unique_ptr<ShortWay> short_way);
+             const HeadErrorBody& head_error, std::unique_ptr<ShortWay> short_way, std::size_t& kept_body_bytes);
   asio::awaitable<void> run();
   // Ends it: at once when idle, else after the current exchange.
   void finish_soon();
@@ -50,6 +50,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const ServerLimits& limits_;
   const Handler& handler_;
   const HeadErrorBody& head_error_;
+  std::size_t& kept_body_bytes_;  // of all connections
   const std::unique_ptr<ShortWay> short_way_;  // may be null
   std::unique_ptr<ClientConnection> asked_;    // left by it for the exchange that follows
   ReadBuffer buffer_;

@@ -133,35 +133,46 @@ asio::awaitable<Result<std::size_t>> ExchangeImpl::read_direct(asio::mutable_buf
   co_return got;
 }
 
+bool ExchangeImpl::keep(std::size_t more_bytes) {
+  std::size_t& all = connection_.kept_body_bytes_;
+  if (all + more_bytes > connection_.limits_.kept_body_bytes_max) return false;
+  all += more_bytes;
+  kept_bytes_ += more_bytes;
+  return true;
+}
+
+// Memory grows with what comes: announcing much and sending little holds nothing.
 asio::awaitable<Result<std::string>> ExchangeImpl::read_all(std::size_t bytes_max) {
+  const auto length = content_length();
+  const auto too_large = [&] {
+    return Error(Errc::too_large, "request body is larger than " + std::to_string(bytes_max) + " bytes");
+  };
+  if (length && *length > bytes_max) co_return fail(too_large());
+  const std::size_t room_max = length ? *length : bytes_max + 1;
   std::string body;
-  if (auto length = content_length()) {
-    if (*length == 0) co_return body;
-    if (*length > bytes_max) {
-      co_return fail(Errc::too_large, "request body is larger than " + std::to_string(bytes_max) + " bytes");
+  std::size_t done = 0;
+  // The parser learns of the end of a known length only when asked once more after the last byte.
+  while (!length || done < *length) {
+    if (done == body.size()) {
+      const std::size_t room = std::min(room_max, std::max(kReadBytes, 2 * done));
+      if (!keep(room - done)) {
+        keep_nothing();
+        co_return fail(Errc::unavailable, "the bodies of all requests together take more than " +
+                                              std::to_string(connection_.limits_.kept_body_bytes_max >> 20) +
+                                              " MiB; try again when others have been answered");
+      }
+      body.resize(room);
     }
-    body.resize(*length);
-    std::size_t done = 0;
-    while (done < body.size()) {
-      SB_CO_TRY(const std::size_t got, co_await read_some(asio::buffer(body.data() + done, body.size() - done)));
-      if (got == 0) break;
-      done += got;
-    }
-    body.resize(done);
-    // The parser learns of the end only when asked once more after the last byte.
-    co_return body;
-  }
-  for (;;) {
-    const std::size_t before = body.size();
-    body.resize(before + kReadBytes);
-    auto got = co_await read_some(asio::buffer(body.data() + before, kReadBytes));
-    if (!got) co_return fail(std::move(got.error()));
-    body.resize(before + *got);
-    if (*got == 0) co_return body;
-    if (body.size() > bytes_max) {
-      co_return fail(Errc::too_large, "request body is larger than " + std::to_string(bytes_max) + " bytes");
+    SB_CO_TRY(const std::size_t got, co_await read_some(asio::buffer(body.data() + done, body.size() - done)));
+    if (got == 0) break;
+    done += got;
+    if (done > bytes_max) {
+      keep_nothing();
+      co_return fail(too_large());
     }
   }
+  body.resize(done);
+  co_return body;
 }
 
 std::string ExchangeImpl::head_text(int status, std::string_view reason, const Headers& headers,

@@ -1,5 +1,7 @@
 #pragma once
 // The server's Exchange over a Connection. Private to net.
+#include <utility>
+
 #include "net/client.h"
 #include "net/connection.h"
 
@@ -8,6 +10,9 @@ namespace sebring::net {
 class ExchangeImpl final : public Exchange {
  public:
   explicit ExchangeImpl(Connection& connection);
+  ~ExchangeImpl() override { keep_nothing(); }
+  ExchangeImpl(const ExchangeImpl&) = delete;
+  ExchangeImpl& operator=(const ExchangeImpl&) = delete;
 
   const RequestHead& request() const override { return head_; }
   const std::string& peer() const override { return connection_.peer_; }
@@ -49,6 +54,8 @@ class ExchangeImpl final : public Exchange {
 
  private:
   bool go_direct();
+  bool keep(std::size_t more_bytes);
+  void keep_nothing() { connection_.kept_body_bytes_ -= std::exchange(kept_bytes_, 0); }
   Error body_ended();
   std::string stall_text() const;
   asio::awaitable<Result<std::size_t>> read_direct(asio::mutable_buffer into);
@@ -69,6 +76,7 @@ class ExchangeImpl final : public Exchange {
   bool reading_ = false;  // in read_some()
   bool raw_ = false;      // the body is read past this
   std::uint64_t body_bytes_ = 0;
+  std::size_t kept_bytes_ = 0;  // of connection_.kept_body_bytes_
   bool complete_ = false;
   int status_sent_ = 0;
   Framing framing_ = Framing::none;

@@ -64,6 +64,7 @@ struct State : std::enable_shared_from_this<State> {
   bool stopping = false;
   std::vector<std::shared_ptr<asio::posix::stream_descriptor>> listeners;
   std::unordered_set<Connection*> connections;
+  std::size_t kept_body_bytes = 0;
   OpenCounts by_peer;
 
   asio::awaitable<void> serve(Socket socket, std::string peer) {
@@ -72,7 +73,7 @@ struct State : std::enable_shared_from_this<State> {
     if (limits.peers.counts(peer) && !counted.emplace(by_peer.hold(peer_network(peer)))) co_return;
     auto short_way = make_short_way ? make_short_way(peer) : nullptr;
     auto connection = std::make_shared<Connection>(make_stream(std::move(socket)), std::move(peer), limits, handler,
-                                                   head_error, std::move(short_way));
+                                                   head_error, std::move(short_way), kept_body_bytes);
     connections.insert(connection.get());
     // Only while somebody is connected: a machine has thousands of toolboxes that nobody talks to.
     if (!std::exchange(sweeping, true)) asio::co_spawn(executor, sweep_loop(), asio::detached);

@@ -18,6 +18,8 @@ struct ServerLimits {
   // clock starts anew with every byte.
   std::chrono::milliseconds body_stall_time{120'000};
   std::size_t connections_max = 10'000;
+  // Bodies of all requests that are kept in memory as a whole (Exchange::read_all), until their requests end.
+  std::size_t kept_body_bytes_max = 256 << 20;
   PeerLimit peers;
   // How often deadlines and clients that are watched (Exchange::watch_client) are looked at, while there are
   // connections.

@@ -292,6 +292,24 @@ TEST_CASE("a server that stops answers whom it keeps waiting") {
 }
 
 TEST_CASE("several requests on one connection, byte for byte") { Rig().run(keep_alive); }
+asio::awaitable<void> large_bodies(Rig& rig) {
+  const auto ask = [&rig](std::size_t bytes, std::size_t sent) {
+    return rig.raw("POST /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: " + std::to_string(bytes) +
+                   "\r\n\r\n" + std::string(sent, 'x'));
+  };
+  // One that announces much and sends nothing takes none of the room.
+  auto waiting = co_await connect_tcp("127.0.0.1", rig.port());
+  co_await (*waiting)->write(asio::buffer("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n"));
+  for (int i = 0; i < 5; ++i) {
+    auto answer = co_await ask(100'000, 100'000);
+    CHECK(answer.starts_with("HTTP/1.1 200 "));
+    CHECK(answer.ends_with("xxx"));
+    answer = co_await ask(300'000, 300'000);
+    CHECK(answer.starts_with("HTTP/1.1 400 "));
+    CHECK(answer.find("try again") != std::string::npos);
+  }
+}
+
 TEST_CASE("bad input is answered and closed") { Rig().run(bad_input); }
 TEST_CASE("client keeps connections and deadlines") { Rig().run(client_side); }
 TEST_CASE("WebSocket both ways, subprotocol, close code") { Rig().run(websocket); }
@@ -301,6 +319,7 @@ TEST_CASE("a watched client that goes away is told of once, one that stays is no
   Rig({.look_every = std::chrono::milliseconds(5)}).run(watched);
 }
 
+TEST_CASE("bodies in memory are bounded together") { Rig({.kept_body_bytes_max = 200'000}).run(large_bodies); }
 TEST_CASE("a body that stalls is answered with 408") {
   Rig rig({.body_stall_time = std::chrono::milliseconds(100), .look_every = std::chrono::milliseconds(20)});
   rig.run(stalled_bodies);

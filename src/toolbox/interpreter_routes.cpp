@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kBodyBytesMax = 1 << 20;
 constexpr std::size_t kMessageBytesMax = 16 << 20;  // code
+constexpr std::size_t kCodeBytesMax = 64 << 20;     // of all runs that have not ended
 constexpr std::chrono::seconds kFirstMessage{60};
 
 using Exchange = net::Exchange;
@@ -21,6 +22,7 @@ using Parameters = net::PathParameters;
 struct InterpreterStore {
   std::map<std::string, std::shared_ptr<InterpreterContext>> contexts;  // but the default one
   std::shared_ptr<InterpreterContext> standard;
+  std::size_t code_bytes = 0;
 };
 using Store = std::shared_ptr<InterpreterStore>;
 
@@ -99,6 +101,19 @@ std::shared_ptr<InterpreterContext> find_context(const Store& store, Context& co
   return found == store->contexts.end() ? nullptr : found->second;
 }
 
+// Code of runs that have not ended.
+class CodeBytes {
+ public:
+  CodeBytes(Store store, std::size_t bytes) : store_(std::move(store)), bytes_(bytes) { store_->code_bytes += bytes_; }
+  ~CodeBytes() { store_->code_bytes -= bytes_; }
+  CodeBytes(const CodeBytes&) = delete;
+  CodeBytes& operator=(const CodeBytes&) = delete;
+
+ private:
+  Store store_;
+  std::size_t bytes_;
+};
+
 // A client that connects and says nothing is not kept for ever.
 asio::awaitable<void> abort_when_silent(Context& context, std::shared_ptr<net::WebSocket> socket,
                                         std::shared_ptr<Notifier> said) {
@@ -114,13 +129,15 @@ asio::awaitable<void> execute(Store store, Context& context, Exchange& exchange)
   auto message = co_await socket->read();
   said->notify();
   if (!message || !*message) co_return socket->abort();
-  auto request = parse_run_request((*message)->data);
+  auto request = parse_run_request(std::exchange((*message)->data, {}));
   if (!request) {
     const std::uint16_t code = request.error().tag() == "MALFORMED" ? 1002 : 1008;
     co_return co_await socket->close(code, request.error().message().substr(0, 120));
   }
   auto found = find_context(store, context, request->context_id);
   if (!found) co_return co_await socket->close(1008, "interpreter context not found");
+  const CodeBytes held(store, request->code.size());
+  if (store->code_bytes > kCodeBytesMax) co_return co_await socket->close(1013, "too much code waits to be run");
   co_await found->run(*std::move(request), socket);
 }
 

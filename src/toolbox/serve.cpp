@@ -24,6 +24,7 @@ namespace {
 
 // Longer than that of the server before us, which so is the one to answer.
 constexpr std::chrono::minutes kBodyStallTime{3};
+constexpr std::size_t kKeptBodyBytesMax = 128 << 20;  // commands, code, lists of files; uploads are not kept
 
 // Not root, as in tests: nothing can be switched to, so commands run as who we are.
 Identity current_identity(const AccountFiles& files) {
@@ -152,7 +153,7 @@ Result<void> serve(ServeOptions options) {
   net::Router router;
   add_all_routes(router, context);
   auto server = net::make_server(
-      io.get_executor(), {.body_stall_time = kBodyStallTime},
+      io.get_executor(), {.body_stall_time = kBodyStallTime, .kept_body_bytes_max = kKeptBodyBytesMax},
       [&router](net::Exchange& exchange) { return dispatch(router, exchange); }, head_error);
   if (options.listening) {
     SB_CHECK(server->listen_fd(std::move(options.listening)));

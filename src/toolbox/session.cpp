@@ -241,13 +241,19 @@ Result<void> ShellSession::send_input(Command& command, std::string data) {
   if (!data.ends_with('\n')) data += '\n';
   if (job->input) {
     SB_CHECK(job->input->add(data));
-  } else if (job->early_input.size() + data.size() > InputQueue::kWaitingMax) {
-    return fail(Errc::exhausted, "too much input waits for a command that has not started");
+  } else if (early_input_bytes() + data.size() > InputQueue::kWaitingMax) {
+    return fail(Errc::exhausted, "too much input waits for commands that have not started");
   } else {
     job->early_input += data;
   }
   if (job->echo_input) command.log().add(OutputStream::out, data);
   return {};
+}
+
+std::size_t ShellSession::early_input_bytes() const {
+  std::size_t bytes = 0;
+  for (const Job& job : waiting_) bytes += job.early_input.size();
+  return bytes;
 }
 
 asio::awaitable<void> ShellSession::input_room(std::shared_ptr<Command> command, std::size_t bytes) {

@@ -130,6 +130,7 @@ class ShellSession final : public Session, public std::enable_shared_from_this<S
   asio::awaitable<void> wait_until_ended(Steady::time_point deadline);
   void forget_oldest();
   bool make_room(std::size_t text_bytes);
+  std::size_t early_input_bytes() const;
 
   Context& context_;
   std::shared_ptr<LogDisk> disk_;

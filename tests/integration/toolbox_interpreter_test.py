@@ -1,5 +1,6 @@
 """Interpreter contexts of a stand-alone toolbox, as a client sees them. Run: python3 toolbox_interpreter_test.py [-k name]"""
 import json
+import select
 import os
 import statistics
 import subprocess
@@ -202,6 +203,20 @@ class Python(InterpreterCase):
         for i, socket in enumerate(others):
             self.assertEqual(Result(socket).out, f"{i}\n")
         self.assertNotIn("gone", self.run_code("print(order)").out)
+
+    def test_code_that_waits_is_bounded(self):
+        first = self.begin(f"print('begun')\n{self.wait_for_file('enough')}")
+        first.receive()
+        much = "# " + "x" * (15 << 20)
+        waiting = [self.begin(much) for _ in range(5)]
+        answered = select.select([socket.connection for socket in waiting], [], [], 30)[0]
+        self.assertEqual(len(answered), 1)
+        refused = waiting.pop([socket.connection for socket in waiting].index(answered[0]))
+        self.assertEqual(Result(refused).close, 1013)
+        self.touch("enough")
+        for socket in [first, *waiting]:
+            self.assertEqual(Result(socket).close, 1000)
+        self.assertEqual(self.run_code(much).close, 1000)
 
     def test_death(self):
         rows = [("import os; os._exit(3)", "exited with code 3"), ("import os; os.kill(os.getpid(), 9)", "signal 9 (SIGKILL)"),
