@@ -1,7 +1,7 @@
 """Interpreter contexts of a stand-alone toolbox, as a client sees them. Run: python3 toolbox_interpreter_test.py [-k name]"""
 import json
-import select
 import os
+import select
 import statistics
 import subprocess
 import threading
