@@ -104,6 +104,7 @@ Error ExchangeImpl::body_ended() {
   broken_ = true;
   keep_alive_ = false;
   if (connection_.body_stalled_) return Error(Errc::timed_out, stall_text());
+  body_cut_ = true;
   return Error(Errc::cancelled, "client closed the connection in the middle of the body");
 }
 
@@ -217,6 +218,9 @@ asio::awaitable<Result<void>> ExchangeImpl::respond(Response response) {
   if (connection_.body_stalled_) {
     response = connection_.head_error_(408, stall_text());
     keep_alive_ = false;
+  } else if (body_cut_) {
+    // Handlers take it for a client that has gone and say nothing; one that ceased only to send still reads.
+    response = connection_.head_error_(400, "the connection ended in the middle of the request's body");
   }
   status_sent_ = response.status;
   response.headers.remove("Content-Length");

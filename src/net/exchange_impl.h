@@ -73,8 +73,9 @@ class ExchangeImpl final : public Exchange {
   bool is_head_ = false;
   bool expects_continue_ = false;
   bool broken_ = false;
-  bool reading_ = false;  // in read_some()
-  bool raw_ = false;      // the body is read past this
+  bool body_cut_ = false;  // the connection's end came before the body's
+  bool reading_ = false;   // in read_some()
+  bool raw_ = false;       // the body is read past this
   std::uint64_t body_bytes_ = 0;
   std::size_t kept_bytes_ = 0;  // of connection_.kept_body_bytes_
   bool complete_ = false;

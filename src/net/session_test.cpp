@@ -31,6 +31,8 @@ asio::awaitable<void> handle(Exchange& exchange) {
       co_return;
     }
     co_await exchange.respond(Response::text(200, exchange.request().method + " " + *body));
+  } else if (path == "/forward") {  // says nothing to whom it takes for gone
+    if (auto body = co_await exchange.read_all(1 << 20)) co_await exchange.respond(Response::text(200, *body));
   } else if (path == "/stream") {
     co_await exchange.start({.status = 200});
     for (int i = 0; i < 3; ++i) co_await exchange.write("piece" + std::to_string(i) + ";");
@@ -236,6 +238,24 @@ asio::awaitable<void> stalled_bodies(Rig& rig) {
   }
 }
 
+// Ceases to send, and still reads.
+asio::awaitable<void> cut_bodies(Rig& rig) {
+  for (const char* path : {"/echo", "/forward"}) {
+    for (const char* rest : {"Content-Length: 10\r\n\r\n", "Content-Length: 10\r\n\r\nabc",
+                             "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"}) {
+      auto stream = co_await connect_tcp("127.0.0.1", rig.port());
+      const std::string request = std::string("POST ") + path + " HTTP/1.1\r\nHost: a\r\n" + rest;
+      co_await (*stream)->write(asio::buffer(request));
+      (*stream)->shutdown_write();
+      const std::string answer = co_await Rig::read_to_end(**stream);
+      CAPTURE(request);
+      CHECK(answer.starts_with("HTTP/1.1 400 "));
+      CHECK(answer.find("Connection: close") != std::string::npos);
+      CHECK(answer.ends_with("the connection ended in the middle of the request's body"));
+    }
+  }
+}
+
 // Slower than the limit in all, but never for so long without a byte.
 asio::awaitable<void> trickling_body(Rig& rig) {
   auto stream = co_await connect_tcp("127.0.0.1", rig.port());
@@ -324,6 +344,8 @@ TEST_CASE("a body that stalls is answered with 408") {
   Rig rig({.body_stall_time = std::chrono::milliseconds(100), .look_every = std::chrono::milliseconds(20)});
   rig.run(stalled_bodies);
 }
+
+TEST_CASE("a body that ends early is answered with 400") { Rig().run(cut_bodies); }
 
 TEST_CASE("a body that trickles is read to its end") {
   Rig rig({.body_stall_time = std::chrono::milliseconds(2000), .look_every = std::chrono::milliseconds(20)});

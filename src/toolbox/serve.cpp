@@ -104,7 +104,13 @@ net::asio::awaitable<void> dispatch(const net::Router& router, net::Exchange& ex
 }
 
 net::Response head_error(int status, std::string_view why) {
-  return net::Response::json(status, error_body({status, "BAD_REQUEST", "bad request: " + std::string(why)}, "", ""));
+  const Errc kind = status == 408   ? Errc::timed_out
+                    : status == 500 ? Errc::internal
+                    : status == 503 ? Errc::unavailable
+                                    : Errc::invalid_argument;
+  WireError error = wire_error(Error(kind, std::string(why)));
+  error.status = status;  // 431 is a bad request too
+  return net::Response::json(status, error_body(error, "", ""));
 }
 
 }  // namespace

@@ -984,6 +984,35 @@ class OtherUser(ToolboxCase):
         with open(folder + "/f") as file:
             self.assertEqual(file.read(), "short")
 
+    def test_what_nothing_can_be_renamed_onto_is_written_itself(self):
+        # One file is mounted, another is somebody else's where only owners replace.
+        folder = self.home + "/sticky"
+        os.mkdir(folder)
+        os.chmod(folder, 0o1777)
+        for name in ("mounted", "behind", "shared"):
+            with open(f"{folder}/{name}", "w") as file:
+                file.write("old and longer")
+            os.chmod(f"{folder}/{name}", 0o666)
+        os.chown(folder + "/mounted", NOBODY, NOBODY)
+        os.chown(folder + "/behind", NOBODY, NOBODY)
+        subprocess.run(["mount", "--bind", folder + "/behind", folder + "/mounted"], check=True)
+        self.addCleanup(subprocess.run, ["umount", folder + "/mounted"], check=True)
+        for name, real in (("mounted", "behind"), ("shared", "shared")):
+            before = os.stat(f"{folder}/{real}")
+            for data in (b"new", b"", b"x" * 300_000):
+                self.assertEqual(self.toolbox.post(f"/files/upload-v2?path={folder}/{name}", data).status, 200)
+                with open(f"{folder}/{real}", "rb") as file:
+                    self.assertEqual(file.read(), data)
+            body, headers = multipart([("files[0].path", None, f"{folder}/{name}".encode()), ("files[0].file", "f", b"needle")])
+            self.assertEqual(self.toolbox.post("/files/bulk-upload", body, headers=headers).status, 200)
+            answer = self.toolbox.post("/files/replace", {"files": [f"{folder}/{name}"], "pattern": "needle", "newValue": "pin"})
+            self.assertTrue(answer.json[0]["success"], answer.json)
+            with open(f"{folder}/{real}") as file:
+                self.assertEqual(file.read(), "pin")
+            after = os.stat(f"{folder}/{real}")
+            self.assertEqual((before.st_ino, before.st_uid, before.st_mode), (after.st_ino, after.st_uid, after.st_mode))
+        self.assertEqual(sorted(os.listdir(folder)), ["behind", "mounted", "shared"])
+
 
 @ROOT_ONLY
 class FullDisk(ToolboxCase):

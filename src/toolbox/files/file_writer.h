@@ -1,5 +1,6 @@
 #pragma once
-// Writes a file so that at its name there is either what was there before or all of the new content.
+// Writes a file so that at its name there is either what was there before or all of the new content. What can not be
+// replaced (something is mounted there) is overwritten once all of the new content has come.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -32,7 +33,9 @@ class FileWriter {
  private:
   FileWriter() = default;
   Result<void> open_beside(unsigned mode);
+  Result<UniqueFd> open_target() const;
   Result<void> give_name(const std::string& name);
+  Result<void> copy_over();
 
   std::string target_;     // after links
   std::string temporary_;  // name beside the target; empty: the file has none yet, or it is the target itself

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -101,6 +102,34 @@ TEST_CASE("links are written through") {
   REQUIRE(::lstat((folder / "link").c_str(), &status) == 0);
   CHECK(S_ISLNK(status.st_mode));
   CHECK(!FileWriter::open(folder / "loop", false).has_value());
+}
+
+TEST_CASE("links of /proc are no names for new files") {
+  Folder folder;
+  auto link_to = [](const UniqueFd& file) { return "/proc/self/fd/" + std::to_string(file.get()); };
+  put(folder / "named", "old");
+  const UniqueFd named(::open((folder / "named").c_str(), O_RDONLY | O_CLOEXEC));
+  put(link_to(named), "new");
+  CHECK(content(folder / "named") == "new");
+  put(folder / "removed", "old");
+  const UniqueFd removed(::open((folder / "removed").c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(::unlink((folder / "removed").c_str()) == 0);
+  const UniqueFd memory(::memfd_create("writer", MFD_CLOEXEC));
+  int pipe[2];
+  REQUIRE(::pipe2(pipe, O_CLOEXEC) == 0);
+  const UniqueFd reader(pipe[0]);
+  const UniqueFd writer(pipe[1]);
+  REQUIRE(::symlink(link_to(memory).c_str(), (folder / "link").c_str()) == 0);
+  for (const std::string& path :
+       {link_to(removed), link_to(memory), link_to(writer), folder / "link", std::string("/proc/self/ns/uts")}) {
+    CAPTURE(path);
+    auto opened = FileWriter::open(path, true);
+    REQUIRE(!opened.has_value());
+    CHECK(opened.error().code() == Errc::invalid_argument);
+    CHECK(opened.error().tag() == "INVALID_FILE_PATH");
+  }
+  CHECK(entries(folder.path) == 2);
+  CHECK(::access("/memfd:writer (deleted)", F_OK) < 0);
 }
 
 TEST_CASE("what can not be written") {

@@ -13,6 +13,7 @@ namespace sebring::toolbox::files {
 namespace {
 
 constexpr std::size_t kBlockBytes = 256 * 1024;
+constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::size_t kBinaryBytes = 8000;  // what git looks at
 
 // Reads a file once from its beginning, keeping the end of each block in front of the next.
@@ -124,20 +125,31 @@ Result<bool> contains(int file, std::string_view pattern) {
 Result<void> replace_all(int file, std::string_view pattern, std::string_view value,
                          const std::function<Result<void>(std::string_view)>& out) {
   BlockReader reader(file);
+  std::string piece;  // a file of many matches would otherwise go out in as many system calls
+  auto put = [&](std::string_view text) -> Result<void> {
+    if (piece.size() + text.size() > kPieceBytes) {
+      SB_CHECK(out(piece));
+      piece.clear();
+    }
+    if (text.size() > kPieceBytes) return out(text);
+    piece += text;
+    return {};
+  };
   std::size_t keep = 0;
   while (reader.more(keep)) {
     std::string_view text = reader.text();
     for (std::size_t at; (at = find_text(text, pattern)) != std::string_view::npos;) {
-      SB_CHECK(out(text.substr(0, at)));
-      SB_CHECK(out(value));
+      SB_CHECK(put(text.substr(0, at)));
+      SB_CHECK(put(value));
       text.remove_prefix(at + pattern.size());
     }
     // The last bytes may be the beginning of a match that goes on.
     keep = std::min(text.size(), pattern.size() - 1);
-    SB_CHECK(out(text.substr(0, text.size() - keep)));
+    SB_CHECK(put(text.substr(0, text.size() - keep)));
   }
   if (reader.error() != 0) return fail_file(reader.error(), "read");
-  return out(reader.text());
+  SB_CHECK(put(reader.text()));
+  return out(piece);
 }
 
 }  // namespace sebring::toolbox::files

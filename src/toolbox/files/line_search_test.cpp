@@ -29,10 +29,14 @@ std::string found_in(std::string_view text, std::string_view pattern) {
   return log;
 }
 
+int pieces = 0;  // of the last replaced_in()
+
 std::string replaced_in(std::string_view text, std::string_view pattern, std::string_view value) {
   std::string out;
+  pieces = 0;
   auto done = replace_all(file_of(text).get(), pattern, value, [&](std::string_view piece) -> Result<void> {
     out += piece;
+    ++pieces;
     return {};
   });
   CHECK(done.has_value());
@@ -98,6 +102,9 @@ TEST_CASE("replacing") {
     expected += "pin.";
   }
   CHECK(replaced_in(text, "needle", "pin") == expected);
+  CHECK(pieces < 30);
+  const std::string large(300'000, 'v');
+  CHECK(replaced_in("a needle z", "needle", large) == "a " + large + " z");
   CHECK(contains(file_of(text).get(), "needle.needle").value());
   CHECK(!contains(file_of(text).get(), "pin").value());
 }
