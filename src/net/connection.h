@@ -50,7 +50,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const ServerLimits& limits_;
   const Handler& handler_;
   const HeadErrorBody& head_error_;
-  std::size_t& kept_body_bytes_;  // of all connections
+  std::size_t& kept_body_bytes_;               // of all connections
   const std::unique_ptr<ShortWay> short_way_;  // may be null
   std::unique_ptr<ClientConnection> asked_;    // left by it for the exchange that follows
   ReadBuffer buffer_;

@@ -22,6 +22,8 @@ namespace {
 constexpr auto kToken = asio::as_tuple(asio::use_awaitable);
 // More at once wait. Enough that slow readers of large files do not keep a quick look at another from being answered.
 constexpr std::size_t kWorkersMax = 64;
+// Who waits is told when nothing has come to its end for so long.
+constexpr std::chrono::seconds kTurnPatience{10};
 constexpr std::size_t kIdleMax = 4;
 // An agent's file operations come in bursts; a waiting worker costs 200 kB.
 constexpr std::chrono::seconds kIdleTime{10};
@@ -113,8 +115,11 @@ FileWorkers::FileWorkers(Context& context) : context_(context), room_(context.io
 asio::awaitable<Result<FileWorkers::Lease>> FileWorkers::take() {
   auto self = shared_from_this();
   while (busy_ >= kWorkersMax) {
-    room_.expires_at(asio::steady_timer::time_point::max());
-    co_await room_.async_wait(kToken);
+    if (!co_await room_.changed(room_.version(), Steady::now() + kTurnPatience)) {
+      co_return fail(Errc::unavailable, std::to_string(kWorkersMax) +
+                                            " file operations are under way, and none has ended for a while: are there "
+                                            "downloads that nobody reads?");
+    }
   }
   while (!idle_.empty()) {
     auto worker = std::move(idle_.back());
@@ -129,7 +134,7 @@ asio::awaitable<Result<FileWorkers::Lease>> FileWorkers::take() {
   auto worker = co_await start();
   if (!worker) {
     --busy_;
-    room_.cancel();
+    room_.notify();
     co_return fail(std::move(worker.error()).while_doing("start a file worker").with_code(Errc::unavailable));
   }
   co_return Lease(self, *std::move(worker));
@@ -168,7 +173,7 @@ asio::awaitable<Result<std::unique_ptr<FileWorker>>> FileWorkers::start() {
 
 void FileWorkers::returned(std::unique_ptr<FileWorker> worker, bool reusable) {
   --busy_;
-  room_.cancel();
+  room_.notify();
   if (!reusable || idle_.size() >= kIdleMax) {
     if (!reusable) worker->kill();
     return;

@@ -10,6 +10,7 @@
 
 #include "toolbox/context.h"
 #include "toolbox/files/channel.h"
+#include "toolbox/notifier.h"
 
 namespace sebring::toolbox {
 
@@ -79,7 +80,7 @@ class FileWorkers : public std::enable_shared_from_this<FileWorkers> {
   Context& context_;
   std::vector<std::unique_ptr<FileWorker>> idle_;
   std::size_t busy_ = 0;
-  asio::steady_timer room_;  // cancelled when a worker comes back
+  Notifier room_;  // a worker has come back
   asio::steady_timer idle_timer_;
   bool ending_idle_ = false;
 };

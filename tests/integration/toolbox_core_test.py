@@ -1,5 +1,7 @@
 """Commands, code, files and information of a stand-alone toolbox, as a client sees them.
 Run: python3 toolbox_core_test.py [-k name]. As root it tests more: other users, full disks, memory limits, foreign roots."""
+import concurrent.futures
+import contextlib
 import http.server
 import json
 import os
@@ -311,6 +313,27 @@ class Files(ToolboxCase):
 
     def tearDown(self):
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def test_downloads_that_nobody_reads(self):
+        with open(self.folder + "/large", "wb") as file:
+            file.truncate(64 << 20)
+
+        def processor_time():
+            with open(f"/proc/{self.toolbox.process.pid}/stat") as file:
+                return sum(map(int, file.read().rsplit(")", 1)[1].split()[11:13]))  # hundredths of a second
+        with contextlib.ExitStack() as stack:
+            for _ in range(64):
+                stalled = stack.enter_context(self.toolbox.connect())
+                stalled.sendall(f"GET /files/download?path={self.folder}/large HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                self.assertTrue(stalled.recv(100).startswith(b"HTTP/1.1 200"))
+            before = processor_time()
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                for answer in pool.map(lambda _: self.toolbox.get("/files?path=" + self.folder), range(4)):
+                    self.check_error(answer, 503)
+                    self.assertIn("64 file operations", answer.json["message"])
+            self.assertLess(processor_time() - before, 200)
+            stalled.close()
+            eventually(lambda: self.toolbox.get("/files?path=" + self.folder).status == 200)
 
     def put(self, name, data=b"hello\n"):
         path = self.folder + "/" + name
